@@ -1,0 +1,15 @@
+import type { Moment } from '../../domain/envelope.ts';
+
+/** Time and fresh names come in through here, so that decisions and tests never reach for them. */
+export interface Clock {
+  now(): Moment;
+  /** Resolves after `ms` milliseconds, or rejects with the signal's reason. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Names {
+  /** A fresh name: 64 hexadecimal digits, as docker's container ids. */
+  hex64(): string;
+  /** A fresh name that sorts by time: 26 lower-case Crockford base32 digits. */
+  sortable(): string;
+}
