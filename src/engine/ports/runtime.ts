@@ -1,0 +1,110 @@
+import type { Observable } from 'rxjs';
+import type { ContainerConfig, ProcessConfig, Resources } from '../../domain/container-config.ts';
+import type { ContainerId, ExecId, Namespace, Timestamp } from '../../domain/identity.ts';
+import type { StdioPaths } from './stdio.ts';
+
+/**
+ * Runs tasks: one process tree per container, kept alive by something that outlives the daemon (a shim).
+ *
+ * Life of a task. The log names the intent before each call here, and the outcome after it. `create` makes the bundle and
+ * a created but not yet running process; `start` lets it run; `wait` resolves once with its exit, also when it exited
+ * while no daemon was there; `delete` frees everything of it. Execs live inside a task by the same verbs.
+ *
+ * After a restart of the daemon `probe` lists what is really there, and `adopt` takes a live task up again; everything
+ * else then works as before. Each call has its own time limit, so that one hung shim delays nothing else.
+ *
+ * Errors: `not-found` (no such task or process), `failed-precondition` (wrong state), `deadline-exceeded`,
+ * `unavailable` (the shim is gone), and for a process that cannot be started {@link StartFailure} in the message's stead.
+ */
+export interface Runtime {
+  create(request: CreateTask): Promise<{ readonly pid: number }>;
+  start(task: TaskKey): Promise<{ readonly pid: number }>;
+  exec(
+    task: TaskKey,
+    execId: ExecId,
+    process: ProcessConfig,
+    secrets: Secrets,
+    stdio: StdioPaths,
+  ): Promise<void>;
+  startExec(task: TaskKey, execId: ExecId): Promise<{ readonly pid: number }>;
+  /** Resolves when the process has exited; rejects with `unavailable` when its shim is gone. */
+  wait(task: TaskKey, execId?: ExecId): Promise<Exit>;
+  /** @param all every process of the container, where no execId is given */
+  signal(task: TaskKey, signal: number, options?: { execId?: ExecId; all?: boolean }): Promise<void>;
+  pause(task: TaskKey): Promise<void>;
+  resume(task: TaskKey): Promise<void>;
+  resize(task: TaskKey, size: TerminalSize, execId?: ExecId): Promise<void>;
+  closeStdin(task: TaskKey, execId?: ExecId): Promise<void>;
+  update(task: TaskKey, resources: Resources): Promise<void>;
+  pids(task: TaskKey): Promise<readonly number[]>;
+  /** Frees a stopped process; for the task itself also its shim, bundle and rootfs mount. Nothing happens where all is gone. */
+  delete(task: TaskKey, execId?: ExecId): Promise<void>;
+  /** Everything of this runtime on the host, named by the log or not. Asks all shims at once, each with a time limit. */
+  probe(): Promise<readonly ProbedTask[]>;
+  /** Takes up a live task that `probe` found. */
+  adopt(task: TaskKey): Promise<void>;
+  /** Ends whatever is left of a task by force: kills, runs the shim's own clean-up, unmounts, removes the bundle. */
+  purge(task: TaskKey): Promise<Exit | undefined>;
+  /** Out-of-memory kills. */
+  readonly oom: Observable<TaskKey>;
+  /** Lets go of connections; tasks go on. */
+  close(): Promise<void>;
+}
+
+export interface TaskKey {
+  readonly namespace: Namespace;
+  readonly id: ContainerId;
+}
+
+/** Values of the names in `ProcessConfig.secretEnv`. */
+export type Secrets = Readonly<Record<string, string>>;
+
+export interface CreateTask {
+  readonly task: TaskKey;
+  readonly config: ContainerConfig;
+  readonly secrets: Secrets;
+  /** Mounted before the call, at a path of the caller's. */
+  readonly rootfs: string;
+  readonly stdio: StdioPaths;
+  readonly runtime: RuntimeChoice;
+}
+
+export interface RuntimeChoice {
+  /** containerd's name, such as `io.containerd.runc.v2`, or the absolute path of a shim. */
+  readonly name: string;
+  /** The OCI runtime that the shim calls; its default when absent. */
+  readonly binary?: string;
+}
+
+export interface Exit {
+  /** 0 to 255; 128 + n when signal n ended it. */
+  readonly code: number;
+  readonly at: Timestamp;
+}
+
+export interface TerminalSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface ProbedTask {
+  readonly task: TaskKey;
+  readonly state:
+    | { readonly status: 'created' | 'running' | 'paused'; readonly pid: number }
+    | { readonly status: 'stopped'; readonly exit: Exit }
+    /** A bundle without a shim that answers. */
+    | { readonly status: 'dead' }
+    /** The shim is there but did not answer in time. */
+    | { readonly status: 'hung' };
+  readonly execs: readonly ExecId[];
+}
+
+/** Why a process could not be started: the exit code that docker would use (127 not found, 126 not executable, 125 else). */
+export class StartFailure extends Error {
+  readonly exitCode: 125 | 126 | 127;
+  constructor(exitCode: 125 | 126 | 127, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StartFailure';
+    this.exitCode = exitCode;
+  }
+}
