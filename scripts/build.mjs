@@ -1,0 +1,62 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { bundle, writeWhole } from './bundle.mjs';
+import { allEntries, dist, root } from './entries.mjs';
+import { gen } from './gen.mjs';
+import { thirdPartyNotices } from './notices.mjs';
+
+/** `npm run build`: src/gen from proto/, then one file per program in dist/, then V8's code cache for them. */
+
+const fail = (message) => {
+  process.stderr.write(`build: ${message}\n`);
+  process.exit(1);
+};
+
+const kib = (path) => `${Math.round(statSync(path).size / 1024)} KiB`;
+
+/** Each run adds the functions it used to the cache. Without a cache programs only start slower, so nothing fails here. */
+const warm = () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'shiplog-warm-'));
+  const env = { ...process.env, SHIPLOG_CODE_CACHE: 'rebuild' };
+  const socket = join(scratch, 'none.sock');
+  const runs = [
+    ['shiplog', ['version']],
+    ['shiplog', ['--address', socket, 'ps']],
+    ['shiplog', ['run', '--help']],
+    ['shiplogd', ['--help']],
+  ];
+  try {
+    for (const [name, args] of runs) {
+      spawnSync(process.execPath, [join(root, 'bin', name), ...args], {
+        cwd: scratch,
+        env,
+        stdio: 'ignore',
+        timeout: 10_000,
+        killSignal: 'SIGKILL',
+      });
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+};
+
+try {
+  gen();
+  const entries = allEntries();
+  const metafile = await bundle(entries, dist);
+  writeWhole(join(dist, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(metafile, root));
+  rmSync(join(dist, '.cache'), { recursive: true, force: true });
+  if (!process.argv.includes('--no-warm')) warm();
+  for (const name of Object.keys(entries)) {
+    const path = join(dist, `${name}.js`);
+    process.stdout.write(`${relative(root, path)}  ${kib(path)}\n`);
+  }
+} catch (error) {
+  const lines = error?.errors?.map(
+    ({ text, location }) =>
+      `${location ? `${location.file}:${location.line}:${location.column}: ` : ''}${text}`,
+  );
+  fail(lines ? lines.join('\n') : error.message);
+}
