@@ -1,0 +1,52 @@
+import { Client, credentials } from '@grpc/grpc-js';
+import { Containers } from '../gen/shiplog/v1/containers_pb.ts';
+import { Images } from '../gen/shiplog/v1/images_pb.ts';
+import { Log } from '../gen/shiplog/v1/log_pb.ts';
+import { System } from '../gen/shiplog/v1/system_pb.ts';
+import { defaultAddress, parseAddress } from './address.ts';
+import { type Caller, callerMetadata } from './metadata.ts';
+import { type ServiceClient, serviceClient } from './service-client.ts';
+
+/** The largest message taken from the daemon, in bytes. */
+export const maxReceiveBytes = 16 * 1024 * 1024;
+
+export interface ConnectOptions extends Caller {
+  /** The daemon's socket: an absolute path or `unix:///path`. */
+  readonly address?: string;
+}
+
+export interface ShiplogClient {
+  readonly address: string;
+  readonly images: ServiceClient<typeof Images>;
+  readonly containers: ServiceClient<typeof Containers>;
+  readonly log: ServiceClient<typeof Log>;
+  readonly system: ServiceClient<typeof System>;
+  /** Frees the connection; calls under way fail. */
+  close(): void;
+}
+
+/**
+ * A client of the daemon. It connects at the first call; a daemon that can't be reached fails that call with a
+ * ShiplogError whose `unreachable` is true.
+ *
+ * @throws ShiplogError `invalid-argument` if the address is not a unix socket
+ */
+export const connect = (options: ConnectOptions = {}): ShiplogClient => {
+  const address = parseAddress(options.address ?? defaultAddress);
+  const grpc = new Client(address, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': maxReceiveBytes,
+    'grpc.max_send_message_length': maxReceiveBytes,
+    'grpc.enable_http_proxy': 0,
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.use_local_subchannel_pool': 1,
+  });
+  const channel = { grpc, address, metadata: callerMetadata({ client: 'shiplog-client', ...options }) };
+  return {
+    address,
+    images: serviceClient(channel, Images),
+    containers: serviceClient(channel, Containers),
+    log: serviceClient(channel, Log),
+    system: serviceClient(channel, System),
+    close: () => grpc.close(),
+  };
+};
