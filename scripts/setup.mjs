@@ -1,0 +1,56 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { installPackages } from './debian.mjs';
+
+/**
+ * `npm run setup`: what building, testing and the demo need. Does nothing where all is there. Uses Node's own modules
+ * only, since in a fresh clone there are no others.
+ */
+const root = resolve(import.meta.dirname, '..');
+
+const packagesOf = (file) => JSON.parse(readFileSync(join(root, file), 'utf8')).packages ?? {};
+
+/** Whether node_modules is what package-lock.json says. By content, since the times of files in a clone mean nothing. */
+const npmIsCurrent = () => {
+  const record = 'node_modules/.package-lock.json';
+  if (!existsSync(join(root, record))) return false;
+  const there = packagesOf(record);
+  return Object.entries(packagesOf('package-lock.json')).every(
+    ([path, { version, optional, devOptional, peer, link }]) =>
+      path === '' ||
+      link ||
+      (there[path] === undefined
+        ? (optional ?? devOptional ?? peer) === true
+        : there[path].version === version),
+  );
+};
+
+const npmCi = () => {
+  process.stdout.write('setup: npm ci\n');
+  const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    timeout: 900_000,
+  });
+  if (status !== 0) throw new Error(`npm ci failed${error ? `: ${error.message}` : ''}`);
+};
+
+/** @returns Debian packages that are missing, with the reason. @throws when npm packages cannot be installed */
+export const setup = () => {
+  const debian = installPackages();
+  if (debian.missing.length > 0) {
+    process.stdout.write(`setup: left out ${debian.missing.join(' ')} (${debian.why})\n`);
+  }
+  if (!npmIsCurrent()) npmCi();
+  return debian;
+};
+
+if (process.argv[1] === import.meta.filename) {
+  try {
+    setup();
+  } catch (error) {
+    process.stderr.write(`setup: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
