@@ -26,14 +26,25 @@ const npmIsCurrent = () => {
   );
 };
 
-const npmCi = () => {
-  process.stdout.write('setup: npm ci\n');
-  const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
+const npm = (args) => {
+  const { status, stderr, error } = spawnSync('npm', [...args, '--no-audit', '--no-fund'], {
     cwd: root,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
     timeout: 900_000,
   });
-  if (status !== 0) throw new Error(`npm ci failed${error ? `: ${error.message}` : ''}`);
+  return status === 0 ? undefined : (error?.message ?? stderr);
+};
+
+/**
+ * `npm ci` refuses a lock file that lacks optional packages of other platforms, as npm writes it where a registry has
+ * no copy of them. `npm install --no-save` takes the same versions and leaves those out.
+ */
+const installNpmPackages = () => {
+  process.stdout.write('setup: installing npm packages\n');
+  if (npm(['ci']) === undefined) return;
+  const trouble = npm(['install', '--no-save']);
+  if (trouble !== undefined) throw new Error(`npm could not install packages:\n${trouble}`);
 };
 
 /** @returns Debian packages that are missing, with the reason. @throws when npm packages cannot be installed */
@@ -42,7 +53,7 @@ export const setup = () => {
   if (debian.missing.length > 0) {
     process.stdout.write(`setup: left out ${debian.missing.join(' ')} (${debian.why})\n`);
   }
-  if (!npmIsCurrent()) npmCi();
+  if (!npmIsCurrent()) installNpmPackages();
   return debian;
 };
 
