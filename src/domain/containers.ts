@@ -1,0 +1,203 @@
+import { z } from 'zod';
+import { ContainerConfig } from './container-config.ts';
+import { subject } from './envelope.ts';
+import { type CommandsOf, defineEvent, type EventsOf, type Fact } from './event.ts';
+import {
+  ContainerId,
+  Digest,
+  ImageName,
+  Labels,
+  Namespace,
+  SnapshotKey,
+  SnapshotterName,
+  type Timestamp,
+} from './identity.ts';
+import { mergeLabels } from './labels.ts';
+import { PersistentMap } from './persistent-map.ts';
+import { Rejection } from './rejection.ts';
+
+// Identity: a container is a record, within a namespace: an id that never changes and a name people use. Its running is
+// its task.
+export const containerSubject = (namespace: Namespace, id: ContainerId) =>
+  subject('container', namespace, id);
+const keyOf = (namespace: Namespace, id: string) => `${namespace}/${id}`;
+
+// Events. Names and fields are the storage format.
+const record = z.object({
+  namespace: Namespace,
+  id: ContainerId,
+  name: ContainerId.describe('what people call it; unique in the namespace'),
+  image: z.object({ name: ImageName, digest: Digest.describe('what the name pointed at') }).optional(),
+  snapshotter: SnapshotterName,
+  snapshotKey: SnapshotKey.describe('its writable root'),
+  runtime: z.object({
+    name: z.string().min(1).max(255).describe('containerd runtime name or absolute path of a shim'),
+    binary: z.string().max(4096).optional().describe('OCI runtime that the shim calls'),
+  }),
+  config: ContainerConfig,
+  labels: Labels,
+  removeOnExit: z.boolean(),
+});
+export const containerEvents = {
+  'container-created': defineEvent({
+    version: 1,
+    order: 'record',
+    says: 'A container was described: its image, its root, and how it is to run.',
+    data: record,
+    example: {
+      namespace: 'default',
+      id: 'c0ffee',
+      name: 'web',
+      image: { name: 'docker.io/library/busybox:latest', digest: `sha256:${'ab'.repeat(32)}` },
+      snapshotter: 'overlayfs',
+      snapshotKey: 'c0ffee',
+      runtime: { name: 'io.containerd.runc.v2' },
+      config: {
+        process: {
+          args: ['httpd', '-f'],
+          env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+          secretEnv: [],
+          cwd: '/',
+          user: '',
+          terminal: false,
+          stdin: false,
+        },
+        hostname: 'c0ffee',
+        readonlyRootfs: false,
+        mounts: [],
+        resources: { memory: 67_108_864, pids: 100 },
+        rlimits: [],
+        capabilities: { add: [], drop: [] },
+        privileged: false,
+        noNewPrivileges: false,
+        seccomp: 'default',
+        apparmor: '',
+        maskPaths: true,
+        namespaces: { pid: 'new', network: 'new', ipc: 'new', uts: 'new', cgroup: 'new', user: 'host' },
+        devices: [],
+        sysctls: {},
+        stopSignal: 'SIGTERM',
+        stopTimeout: 10,
+        oomScoreAdj: 0,
+      },
+      labels: {},
+      removeOnExit: false,
+    },
+  }),
+  'container-labelled': defineEvent({
+    version: 1,
+    order: 'record',
+    says: 'The labels of a container were replaced.',
+    data: z.object({ namespace: Namespace, id: ContainerId, labels: Labels }),
+    example: { namespace: 'default', id: 'c0ffee', labels: { tier: 'front' } },
+  }),
+  'container-removed': defineEvent({
+    version: 1,
+    order: 'removing',
+    says: 'A container was removed; its logs and what only it kept go after this.',
+    data: z.object({ namespace: Namespace, id: ContainerId, name: ContainerId }),
+    example: { namespace: 'default', id: 'c0ffee', name: 'web' },
+  }),
+};
+export type ContainerEvent = EventsOf<typeof containerEvents>;
+
+// State
+export interface Container extends z.infer<typeof record> {
+  readonly createdAt: Timestamp;
+  readonly updatedAt: Timestamp;
+}
+export interface Containers {
+  readonly byId: PersistentMap<Container>;
+  /** Ids by `namespace/name`. */
+  readonly names: PersistentMap<ContainerId>;
+}
+export const noContainers: Containers = { byId: PersistentMap.empty(), names: PersistentMap.empty() };
+export const findContainer = (
+  state: Containers,
+  namespace: Namespace,
+  id: ContainerId,
+): Container | undefined => state.byId.get(keyOf(namespace, id));
+export const findContainerNamed = (
+  state: Containers,
+  namespace: Namespace,
+  name: string,
+): Container | undefined => {
+  const id = state.names.get(keyOf(namespace, name));
+  return id === undefined ? undefined : findContainer(state, namespace, id);
+};
+
+// Evolve
+export const evolveContainers = (state: Containers, event: Fact<ContainerEvent>): Containers => {
+  const { namespace, id } = event.data;
+  const key = keyOf(namespace, id);
+  const at = event.meta.time.wall;
+  switch (event.type) {
+    case 'container-created':
+      return {
+        byId: state.byId.set(key, { ...event.data, createdAt: at, updatedAt: at }),
+        names: state.names.set(keyOf(namespace, event.data.name), id),
+      };
+    case 'container-labelled': {
+      const container = state.byId.get(key);
+      if (!container) return state;
+      const labelled = { ...container, labels: event.data.labels, updatedAt: at };
+      return { ...state, byId: state.byId.set(key, labelled) };
+    }
+    case 'container-removed':
+      return { byId: state.byId.delete(key), names: state.names.delete(keyOf(namespace, event.data.name)) };
+    default:
+      return event satisfies never;
+  }
+};
+
+// Commands
+export const containerCommands = {
+  'create-container': record,
+  'label-container': z.object({ namespace: Namespace, id: ContainerId, labels: Labels }),
+  'remove-container': z.object({ namespace: Namespace, id: ContainerId }),
+};
+export type ContainerCommand = CommandsOf<typeof containerCommands>;
+
+// Decide
+/** @param hasTask whether the container has a task that has not ended */
+export const decideContainer = (
+  command: ContainerCommand,
+  state: Containers,
+  hasTask: boolean,
+): readonly ContainerEvent[] | Rejection => {
+  const { namespace, id } = command;
+  const container = findContainer(state, namespace, id);
+  if (command.type === 'create-container') {
+    const { type: _, ...data } = command;
+    if (container) return new Rejection('already-exists', `container '${id}' exists already`);
+    const named = findContainerNamed(state, namespace, data.name);
+    if (named) {
+      return new Rejection(
+        'already-exists',
+        `the name '${data.name}' is in use by container ${named.id.slice(0, 12)}; remove it or choose another name`,
+      );
+    }
+    return [{ type: 'container-created', data }];
+  }
+  if (!container) {
+    return new Rejection('not-found', `container '${id}' does not exist in namespace '${namespace}'`);
+  }
+  switch (command.type) {
+    case 'label-container': {
+      const labels = mergeLabels(container.labels, command.labels);
+      return labels === container.labels
+        ? []
+        : [{ type: 'container-labelled', data: { namespace, id, labels } }];
+    }
+    case 'remove-container':
+      if (hasTask) {
+        return new Rejection(
+          'failed-precondition',
+          `container '${container.name}' still has a task; stop it first, or remove it with force`,
+        );
+      }
+      return [{ type: 'container-removed', data: { namespace, id, name: container.name } }];
+    default:
+      return command satisfies never;
+  }
+};

@@ -1,0 +1,31 @@
+import type { Labels } from './identity.ts';
+
+/**
+ * `changes` over `labels`; an empty value takes a label away.
+ * @returns `labels` itself where nothing changes, so that a repeated request decides no event
+ */
+export const mergeLabels = (labels: Labels, changes: Labels): Labels => {
+  const changed = Object.entries(changes).filter(([name, value]) =>
+    value === '' ? name in labels : labels[name] !== value,
+  );
+  if (changed.length === 0) return labels;
+  const merged: Record<string, string> = { ...labels };
+  for (const [name, value] of changed) {
+    if (value === '') delete merged[name];
+    else merged[name] = value;
+  }
+  return merged;
+};
+
+/** Labels that containerd and its clients use to say what keeps what. */
+export const gcLabels = {
+  root: 'containerd.io/gc.root',
+  expire: 'containerd.io/gc.expire',
+  /** Prefix; the rest is free (`.0`, `.config`, `.l.3`). The value is a digest. */
+  content: 'containerd.io/gc.ref.content',
+  /** Prefix; the rest is `<snapshotter>[/…]`. The value is a snapshot key. */
+  snapshot: 'containerd.io/gc.ref.snapshot.',
+} as const;
+
+/** The label that holds a layer's uncompressed digest on its blob. */
+export const uncompressedLabel = 'containerd.io/uncompressed';

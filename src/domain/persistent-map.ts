@@ -1,0 +1,186 @@
+/**
+ * An immutable map from strings, as a hash array mapped trie (Bagwell, "Ideal Hash Trees", 2001): `set` and `delete`
+ * share all but one path with the map they start from. So the state at any position can be kept for the price of what
+ * changed since: the engine holds the state at the head beside the durable one, and falls back in one assignment.
+ * Iteration order is that of the hashes: the same on every machine, and of no meaning.
+ */
+
+const BITS = 5;
+const MASK = 31;
+
+interface Leaf<V> {
+  readonly kind: 'leaf';
+  readonly hash: number;
+  readonly key: string;
+  readonly value: V;
+}
+interface Collision<V> {
+  readonly kind: 'collision';
+  readonly hash: number;
+  readonly leaves: readonly Leaf<V>[];
+}
+interface Branch<V> {
+  readonly kind: 'branch';
+  readonly bitmap: number;
+  readonly children: readonly Node<V>[];
+}
+type Node<V> = Leaf<V> | Collision<V> | Branch<V>;
+
+/** FNV-1a over UTF-16 code units with a final mix, so that short keys use the high bits too. */
+const hashOf = (key: string): number => {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return hash ^ (hash >>> 13);
+};
+
+const popcount = (bits: number): number => {
+  let n = bits - ((bits >>> 1) & 0x55555555);
+  n = (n & 0x33333333) + ((n >>> 2) & 0x33333333);
+  return Math.imul((n + (n >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+};
+
+const bitOf = (hash: number, shift: number): number => 1 << ((hash >>> shift) & MASK);
+const slotOf = (bitmap: number, bit: number): number => popcount(bitmap & (bit - 1));
+
+const replaced = <T>(items: readonly T[], index: number, item: T): readonly T[] => {
+  const copy = items.slice();
+  copy[index] = item;
+  return copy;
+};
+
+/** Two nodes of different hash under as many branches as it takes to tell them apart. */
+const fork = <V>(one: Leaf<V> | Collision<V>, two: Leaf<V>, shift: number): Node<V> => {
+  const a = bitOf(one.hash, shift);
+  const b = bitOf(two.hash, shift);
+  if (a === b) return { kind: 'branch', bitmap: a, children: [fork(one, two, shift + BITS)] };
+  const first = ((one.hash >>> shift) & MASK) < ((two.hash >>> shift) & MASK);
+  return { kind: 'branch', bitmap: a | b, children: first ? [one, two] : [two, one] };
+};
+
+const insert = <V>(node: Node<V> | undefined, leaf: Leaf<V>, shift: number): Node<V> => {
+  if (node === undefined) return leaf;
+  switch (node.kind) {
+    case 'leaf':
+      if (node.key === leaf.key) return leaf;
+      if (node.hash === leaf.hash) return { kind: 'collision', hash: leaf.hash, leaves: [node, leaf] };
+      return fork(node, leaf, shift);
+    case 'collision': {
+      if (node.hash !== leaf.hash) return fork(node, leaf, shift);
+      const at = node.leaves.findIndex((other) => other.key === leaf.key);
+      return { ...node, leaves: at < 0 ? [...node.leaves, leaf] : replaced(node.leaves, at, leaf) };
+    }
+    case 'branch': {
+      const bit = bitOf(leaf.hash, shift);
+      const slot = slotOf(node.bitmap, bit);
+      if ((node.bitmap & bit) === 0) {
+        return {
+          kind: 'branch',
+          bitmap: node.bitmap | bit,
+          children: node.children.toSpliced(slot, 0, leaf),
+        };
+      }
+      const child = insert(node.children[slot], leaf, shift + BITS);
+      return { kind: 'branch', bitmap: node.bitmap, children: replaced(node.children, slot, child) };
+    }
+  }
+};
+
+const without = <V>(node: Node<V>, key: string, hash: number, shift: number): Node<V> | undefined => {
+  switch (node.kind) {
+    case 'leaf':
+      return node.key === key ? undefined : node;
+    case 'collision': {
+      const leaves = node.leaves.filter((leaf) => leaf.key !== key);
+      if (leaves.length === node.leaves.length) return node;
+      return leaves.length === 1 ? leaves[0] : { ...node, leaves };
+    }
+    case 'branch': {
+      const bit = bitOf(hash, shift);
+      if ((node.bitmap & bit) === 0) return node;
+      const slot = slotOf(node.bitmap, bit);
+      const child = node.children[slot];
+      if (child === undefined) return node;
+      const next = without(child, key, hash, shift + BITS);
+      if (next === child) return node;
+      const children =
+        next === undefined ? node.children.toSpliced(slot, 1) : replaced(node.children, slot, next);
+      const only = children[0];
+      if (only === undefined) return undefined;
+      if (children.length === 1 && only.kind !== 'branch') return only;
+      const bitmap = next === undefined ? node.bitmap & ~bit : node.bitmap;
+      return { kind: 'branch', bitmap, children };
+    }
+  }
+};
+
+const find = <V>(root: Node<V> | undefined, key: string): Leaf<V> | undefined => {
+  const hash = hashOf(key);
+  let node = root;
+  for (let shift = 0; node !== undefined; shift += BITS) {
+    if (node.kind === 'leaf') return node.key === key ? node : undefined;
+    if (node.kind === 'collision') return node.leaves.find((leaf) => leaf.key === key);
+    const bit = bitOf(hash, shift);
+    node = (node.bitmap & bit) === 0 ? undefined : node.children[slotOf(node.bitmap, bit)];
+  }
+  return undefined;
+};
+
+function* leaves<V>(node: Node<V> | undefined): Generator<Leaf<V>, void> {
+  if (node === undefined) return;
+  if (node.kind === 'leaf') yield node;
+  else if (node.kind === 'collision') yield* node.leaves;
+  else for (const child of node.children) yield* leaves(child);
+}
+
+export class PersistentMap<V> implements Iterable<readonly [string, V]> {
+  readonly size: number;
+  readonly #root: Node<V> | undefined;
+
+  private constructor(root: Node<V> | undefined, size: number) {
+    this.#root = root;
+    this.size = size;
+  }
+
+  static empty<V>(): PersistentMap<V> {
+    return new PersistentMap<V>(undefined, 0);
+  }
+
+  static from<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
+    let map = PersistentMap.empty<V>();
+    for (const [key, value] of entries) map = map.set(key, value);
+    return map;
+  }
+
+  get(key: string): V | undefined {
+    return find(this.#root, key)?.value;
+  }
+
+  has(key: string): boolean {
+    return find(this.#root, key) !== undefined;
+  }
+
+  set(key: string, value: V): PersistentMap<V> {
+    const old = find(this.#root, key);
+    if (old !== undefined && Object.is(old.value, value)) return this;
+    const root = insert(this.#root, { kind: 'leaf', hash: hashOf(key), key, value }, 0);
+    return new PersistentMap(root, old === undefined ? this.size + 1 : this.size);
+  }
+
+  delete(key: string): PersistentMap<V> {
+    if (this.#root === undefined || !this.has(key)) return this;
+    return new PersistentMap(without(this.#root, key, hashOf(key), 0), this.size - 1);
+  }
+
+  *[Symbol.iterator](): Generator<readonly [string, V], void> {
+    for (const leaf of leaves(this.#root)) yield [leaf.key, leaf.value];
+  }
+
+  *keys(): Generator<string, void> {
+    for (const leaf of leaves(this.#root)) yield leaf.key;
+  }
+
+  *values(): Generator<V, void> {
+    for (const leaf of leaves(this.#root)) yield leaf.value;
+  }
+}
