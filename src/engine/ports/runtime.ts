@@ -1,7 +1,10 @@
 import type { Observable } from 'rxjs';
 import type { ContainerConfig, ProcessConfig, Resources } from '../../domain/container-config.ts';
-import type { ContainerId, ExecId, Namespace, Timestamp } from '../../domain/identity.ts';
+import type { ExecId, Timestamp } from '../../domain/identity.ts';
 import type { StdioPaths } from './stdio.ts';
+import type { TaskKey } from './task-key.ts';
+
+export type { TaskKey } from './task-key.ts';
 
 /**
  * Runs tasks: one process tree per container, kept alive by something that outlives the daemon (a shim).
@@ -49,11 +52,6 @@ export interface Runtime {
   readonly oom: Observable<TaskKey>;
   /** Lets go of connections; tasks go on. */
   close(): Promise<void>;
-}
-
-export interface TaskKey {
-  readonly namespace: Namespace;
-  readonly id: ContainerId;
 }
 
 /** Values of the names in `ProcessConfig.secretEnv`. */

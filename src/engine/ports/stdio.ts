@@ -1,5 +1,5 @@
 import type { ExecId } from '../../domain/identity.ts';
-import type { TaskKey } from './runtime.ts';
+import type { TaskKey } from './task-key.ts';
 
 /**
  * The standard streams of processes, held by something that outlives the daemon: output is written to the container's log

@@ -1,0 +1,7 @@
+import type { ContainerId, Namespace } from '../../domain/identity.ts';
+
+/** Names a task: the execution of one container. */
+export interface TaskKey {
+  readonly namespace: Namespace;
+  readonly id: ContainerId;
+}

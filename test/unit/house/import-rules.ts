@@ -1,0 +1,111 @@
+import { isBuiltin } from 'node:module';
+import type { Import } from './import-graph.ts';
+
+/** Who may import whom. One row per part of the house; the first whose folder holds the file is its own. */
+interface Part {
+  readonly name: string;
+  readonly holds: (path: string) => boolean;
+  /** Folders (ending in `/`) and files of ours. */
+  readonly mayImport: (path: string) => readonly string[];
+  /** Packages: a list, or any that package.json names. */
+  readonly packages: readonly string[] | 'any';
+  /** Node's own modules: a list, or any. */
+  readonly node: readonly string[] | 'any';
+}
+
+const inside = (folder: string) => (path: string) => path.startsWith(folder);
+
+const adapterOf = (path: string): string => path.split('/').slice(0, 3).join('/');
+
+/** What every adapter may use of the rest. `syscalls` is a library of ours, and the one adapter that others share. */
+const adapterImports = ['src/engine/ports/', 'src/domain/', 'src/gen/', 'src/adapters/syscalls/'];
+
+export const parts: readonly Part[] = [
+  {
+    name: 'domain',
+    holds: inside('src/domain/'),
+    mayImport: () => ['src/domain/'],
+    packages: ['zod'],
+    node: [],
+  },
+  {
+    name: 'projections',
+    holds: inside('src/projections/'),
+    mayImport: () => ['src/domain/', 'src/projections/'],
+    packages: ['zod'],
+    node: [],
+  },
+  {
+    name: 'workflows',
+    holds: inside('src/workflows/'),
+    mayImport: () => ['src/domain/', 'src/workflows/'],
+    packages: ['zod'],
+    node: [],
+  },
+  {
+    name: 'engine',
+    holds: inside('src/engine/'),
+    mayImport: () => ['src/domain/', 'src/projections/', 'src/workflows/', 'src/engine/'],
+    packages: ['rxjs', 'zod'],
+    node: [],
+  },
+  {
+    name: 'client',
+    holds: inside('src/client/'),
+    mayImport: () => ['src/domain/', 'src/gen/', 'src/client/'],
+    packages: ['@grpc/grpc-js', '@bufbuild/protobuf', 'zod'],
+    node: ['node:stream', 'node:events', 'node:buffer'],
+  },
+  {
+    name: 'the command line',
+    holds: inside('src/adapters/cli/'),
+    mayImport: () => [...adapterImports, 'src/adapters/cli/', 'src/client/'],
+    packages: 'any',
+    node: 'any',
+  },
+  {
+    name: 'an adapter',
+    holds: inside('src/adapters/'),
+    mayImport: (path) => [...adapterImports, `${adapterOf(path)}/`],
+    packages: 'any',
+    node: 'any',
+  },
+  {
+    name: 'the composition root',
+    holds: (path) => path === 'src/main.ts',
+    mayImport: () => ['src/'],
+    packages: 'any',
+    node: 'any',
+  },
+];
+
+/** `@scope/name` or `name` of a bare specifier. */
+export const packageName = (specifier: string): string =>
+  specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+
+const trouble = (one: Import, part: Part): string | undefined => {
+  const { kind, specifier, target, from } = one;
+  if (kind === 'computed') return 'imports a path that is computed; name the module in full';
+  if (target !== undefined) {
+    const allowed = part.mayImport(from);
+    return allowed.some((prefix) => target.startsWith(prefix))
+      ? undefined
+      : `imports ${target}; ${part.name} may import ${allowed.join(', ')}`;
+  }
+  if (isBuiltin(specifier)) {
+    const allowed = part.node === 'any' || part.node.includes(specifier);
+    return allowed ? undefined : `imports ${specifier}; Node's own modules belong in src/adapters`;
+  }
+  if (part.packages === 'any' || part.packages.includes(packageName(specifier))) return undefined;
+  return `imports the package ${specifier}; ${part.name} may import ${part.packages.join(', ')}`;
+};
+
+/** @returns what is wrong with an import of a file in src/, or undefined */
+export const violation = (one: Import): string | undefined => {
+  const part = parts.find(({ holds }) => holds(one.from));
+  const wrong = part ? trouble(one, part) : 'is in no known part of src/: see docs/architecture.md';
+  return wrong === undefined ? undefined : `${one.from}:${one.line} ${wrong}`;
+};
