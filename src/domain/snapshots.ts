@@ -55,7 +55,14 @@ export const snapshotEvents = {
     version: 1,
     order: 'making',
     says: 'An active snapshot became immutable, under a name that others can build on.',
-    data: ref.extend({ name: SnapshotKey, usage, labels: Labels }),
+    data: ref.extend({
+      name: SnapshotKey,
+      parent: SnapshotKey.optional().describe(
+        'set where it was prepared without one: layers unpack in any order',
+      ),
+      usage,
+      labels: Labels,
+    }),
     example: {
       ...example,
       key: 'extract-1',
@@ -137,10 +144,17 @@ export const evolveSnapshots = (state: Snapshots, event: Fact<SnapshotEvent>): S
     }
     case 'snapshot-committed': {
       if (!found) return state;
-      const { name, usage: taken, labels } = event.data;
-      const { key: _, ...rest } = found;
-      const made: Snapshot = { ...rest, key: name, kind: 'committed', usage: taken, labels, updatedAt: at };
-      return state.delete(key).set(snapshotRefKey(made), made);
+      const { name, parent, usage: taken, labels } = event.data;
+      const rebased = parent === undefined ? found : { ...found, parent };
+      const made: Snapshot = {
+        ...rebased,
+        key: name,
+        kind: 'committed',
+        usage: taken,
+        labels,
+        updatedAt: at,
+      };
+      return countChild(state.delete(key), event.data, parent, 1).set(snapshotRefKey(made), made);
     }
     case 'snapshot-labelled':
       return found ? state.set(key, { ...found, labels: event.data.labels, updatedAt: at }) : state;
@@ -162,7 +176,14 @@ export const snapshotCommands = {
     lease: LeaseId.optional(),
   }),
   /** The bytes below the key are on stable storage. */
-  'commit-snapshot': ref.extend({ name: SnapshotKey, usage, labels: Labels, lease: LeaseId.optional() }),
+  'commit-snapshot': ref.extend({
+    name: SnapshotKey,
+    /** Only where the snapshot was prepared without a parent. */
+    parent: SnapshotKey.optional(),
+    usage,
+    labels: Labels,
+    lease: LeaseId.optional(),
+  }),
   'label-snapshot': ref.extend({ labels: Labels }),
   'remove-snapshot': ref.extend({ cause: RemovalCause }),
 };
@@ -187,6 +208,14 @@ const held = (at: SnapshotRef, key: SnapshotKey, id: LeaseId | undefined, leases
 type Decision = readonly (SnapshotEvent | LeaseEvent)[] | Rejection;
 type CommandOf<T extends SnapshotCommand['type']> = Extract<SnapshotCommand, { type: T }>;
 
+/** Why a snapshot can't be built on a parent, if it can't. */
+const unfit = (at: SnapshotRef, parent: SnapshotKey, state: Snapshots): Rejection | undefined => {
+  const found = findSnapshot(state, { ...at, key: parent });
+  if (!found) return notThere({ ...at, key: parent });
+  if (found.kind === 'committed') return undefined;
+  return new Rejection('failed-precondition', `parent '${parent}' is ${found.kind}; commit it first`);
+};
+
 const decidePrepare = (
   command: CommandOf<'prepare-snapshot'>,
   state: Snapshots,
@@ -194,16 +223,8 @@ const decidePrepare = (
 ): Decision => {
   const { type: _, lease, ...data } = command;
   if (findSnapshot(state, data)) return taken(data.key);
-  if (data.parent !== undefined) {
-    const parent = findSnapshot(state, { ...data, key: data.parent });
-    if (!parent) return notThere({ ...data, key: data.parent });
-    if (parent.kind !== 'committed') {
-      return new Rejection(
-        'failed-precondition',
-        `parent '${data.parent}' is ${parent.kind}; commit it first`,
-      );
-    }
-  }
+  const refusal = data.parent === undefined ? undefined : unfit(data, data.parent, state);
+  if (refusal) return refusal;
   const hold = held(data, data.key, lease, leases);
   return hold instanceof Rejection ? hold : [{ type: 'snapshot-prepared', data }, ...hold];
 };
@@ -216,6 +237,16 @@ const decideCommit = (command: CommandOf<'commit-snapshot'>, state: Snapshots, l
     return new Rejection('failed-precondition', `snapshot '${data.key}' is ${snapshot.kind}, not active`);
   }
   if (findSnapshot(state, { ...data, key: data.name })) return taken(data.name);
+  if (data.parent !== undefined) {
+    if (snapshot.parent !== undefined) {
+      return new Rejection(
+        'failed-precondition',
+        `snapshot '${data.key}' has a parent already: '${snapshot.parent}'`,
+      );
+    }
+    const refusal = unfit(data, data.parent, state);
+    if (refusal) return refusal;
+  }
   const hold = held(data, data.name, lease, leases);
   if (hold instanceof Rejection) return hold;
   const labels = mergeLabels(snapshot.labels, data.labels);

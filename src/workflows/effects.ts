@@ -1,0 +1,156 @@
+import type { ProcessConfig } from '../domain/container-config.ts';
+import type { Container } from '../domain/containers.ts';
+import type { Moment } from '../domain/envelope.ts';
+import type {
+  ContainerId,
+  Descriptor,
+  DiffId,
+  Digest,
+  ExecId,
+  IngestRef,
+  Namespace,
+  Platform,
+  SnapshotId,
+  SnapshotKey,
+} from '../domain/identity.ts';
+import type { ImageReference } from '../domain/image-reference.ts';
+
+/**
+ * What workflows ask of the world, as data: each row is an input and what comes back. The engine performs them through
+ * its ports; a failure comes back as a thrown `Rejection`. Nothing here says how.
+ */
+export interface Effects {
+  // Time and names
+  readonly now: Row<Nothing, Moment>;
+  readonly 'host-platform': Row<Nothing, Platform>;
+  readonly 'fresh-name': Row<{ readonly kind: 'hex64' | 'sortable' | 'spoken' }, string>;
+  readonly sleep: Row<{ readonly ms: number }, void>;
+
+  // Registry and content
+  readonly 'resolve-image': Row<RegistryInput, Descriptor>;
+  /** Into the store, verified and synced. @returns bytes moved, 0 where the bytes were there */
+  readonly 'fetch-blob': Row<
+    RegistryInput & { readonly descriptor: Descriptor; readonly key: IngestAddress; readonly as: ItemKind },
+    number
+  >;
+  readonly 'push-blob': Row<
+    RegistryInput & {
+      readonly descriptor: Descriptor;
+      readonly mountFrom: readonly string[];
+      readonly as: ItemKind;
+    },
+    number
+  >;
+  readonly 'push-manifest': Row<
+    RegistryInput & { readonly descriptor: Descriptor; readonly byDigest: boolean },
+    number
+  >;
+  /** The text of a manifest, index or configuration. */
+  readonly 'read-document': Row<{ readonly digest: Digest }, string>;
+  readonly 'chain-ids': Row<{ readonly diffIds: readonly DiffId[] }, readonly SnapshotKey[]>;
+  readonly 'remove-blob-bytes': Row<{ readonly digest: Digest }, void>;
+  readonly 'discard-ingest': Row<IngestAddress, void>;
+
+  // Snapshots
+  readonly 'make-snapshot': Row<{ readonly id: SnapshotId; readonly kind: 'active' | 'view' }, void>;
+  readonly 'apply-layer': Row<
+    {
+      readonly layer: Descriptor;
+      readonly into: SnapshotId;
+      /** Direct parent first; absent while they are not complete. */
+      readonly parents?: readonly SnapshotId[];
+    },
+    Applied | 'needs-parents'
+  >;
+  readonly 'remove-snapshot-bytes': Row<{ readonly id: SnapshotId }, void>;
+
+  // Tasks
+  /** Mounts the root and opens the streams. */
+  readonly 'set-up-task': Row<{ readonly container: Container; readonly root: readonly SnapshotId[] }, void>;
+  readonly 'create-task': Row<{ readonly container: Container }, { readonly pid: number }>;
+  readonly 'start-task': Row<TaskAddress, { readonly pid: number }>;
+  /** Frees shim, bundle, mount of the root and streams of an ended task, in that order; waits for the last output. */
+  readonly 'tear-down-task': Row<TaskAddress, void>;
+  /** The same by force, for what can't be asked any more. */
+  readonly 'purge-task': Row<TaskAddress, Ending | undefined>;
+  readonly 'pause-task': Row<TaskAddress, void>;
+  readonly 'resume-task': Row<TaskAddress, void>;
+  readonly 'signal-task': Row<
+    TaskAddress & { readonly signal: number; readonly execId?: ExecId; readonly all: boolean },
+    void
+  >;
+  readonly 'start-exec': Row<
+    TaskAddress & { readonly execId: ExecId; readonly process: ProcessConfig },
+    { readonly pid: number }
+  >;
+  readonly 'end-exec': Row<TaskAddress & { readonly execId: ExecId }, void>;
+  /** Resolves true once the log says that the task (or exec) has ended; false after `ms`. */
+  readonly 'await-end': Row<TaskAddress & { readonly execId?: ExecId; readonly ms?: number }, boolean>;
+  /** Log files, secrets and the like that only this container has. */
+  readonly 'remove-container-files': Row<TaskAddress, void>;
+  readonly 'keep-secrets': Row<TaskAddress & { readonly secrets: Readonly<Record<string, string>> }, void>;
+
+  // To whoever asked
+  readonly report: Row<TransferReport, void>;
+}
+
+interface Row<Input, Output> {
+  readonly input: Input;
+  readonly output: Output;
+}
+type Nothing = Readonly<Record<string, never>>;
+
+export type EffectName = keyof Effects;
+export type EffectInput<K extends EffectName> = Effects[K]['input'];
+export type EffectOutput<K extends EffectName> = Effects[K]['output'];
+
+export interface RegistryInput {
+  readonly reference: ImageReference;
+  /** Given for this call only; never logged. */
+  readonly credentials?: { readonly username: string; readonly password: string };
+}
+
+export interface IngestAddress {
+  readonly namespace: Namespace;
+  readonly ref: IngestRef;
+}
+
+export interface TaskAddress {
+  readonly namespace: Namespace;
+  readonly id: ContainerId;
+}
+
+export interface Applied {
+  readonly diffId: DiffId;
+  readonly usage: { readonly bytes: number; readonly inodes: number };
+}
+
+export interface Ending {
+  readonly code: number;
+  /** Microseconds since the Unix epoch. */
+  readonly at: number;
+}
+
+export type ItemKind = 'index' | 'manifest' | 'config' | 'layer';
+export type ItemStatus =
+  | 'waiting'
+  | 'exists'
+  | 'downloading'
+  | 'downloaded'
+  | 'extracting'
+  | 'extracted'
+  | 'uploading'
+  | 'uploaded'
+  | 'mounted';
+
+/** Progress of a transfer; not in the log. */
+export type TransferReport =
+  | { readonly kind: 'resolved'; readonly name: string; readonly target: Descriptor }
+  | {
+      readonly kind: 'item';
+      readonly digest: Digest;
+      readonly as: ItemKind;
+      readonly status: ItemStatus;
+      readonly offset: number;
+      readonly total: number;
+    };
