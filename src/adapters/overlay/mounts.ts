@@ -1,0 +1,28 @@
+import type { SnapshotId } from '../../domain/identity.ts';
+import type { Mount } from '../../domain/mount.ts';
+import type { OverlayDirectories } from './directories.ts';
+
+/**
+ * How to see a snapshot, in the words of containerd's overlayfs snapshotter, so that its clients and shims understand.
+ * @param parents from the direct parent to the base
+ * @param features options beyond the directories that this kernel takes, such as `index=off`
+ */
+export const overlayMounts = (
+  directories: OverlayDirectories,
+  id: SnapshotId,
+  parents: readonly SnapshotId[],
+  writable: boolean,
+  features: readonly string[],
+): readonly Mount[] => {
+  const [parent] = parents;
+  // overlayfs needs a lower directory: one layer alone is a bind mount
+  if (parent === undefined) {
+    return [{ type: 'bind', source: directories.fs(id), options: [writable ? 'rw' : 'ro', 'rbind'] }];
+  }
+  if (!writable && parents.length === 1) {
+    return [{ type: 'bind', source: directories.fs(parent), options: ['ro', 'rbind'] }];
+  }
+  const upper = writable ? [`workdir=${directories.work(id)}`, `upperdir=${directories.fs(id)}`] : [];
+  const lower = `lowerdir=${parents.map((each) => directories.fs(each)).join(':')}`;
+  return [{ type: 'overlay', source: 'overlay', options: [...features, ...upper, lower] }];
+};
