@@ -1,0 +1,143 @@
+import { z } from 'zod';
+import { count, duration, oneOf, optionalPath, path, socketPath } from './values.ts';
+
+/**
+ * Everything that can be set, with its default. Keys are spelt as in the file, so that a message, the file and the code
+ * have one word for each. The description of a key becomes its comment in `config default`; its unit stands in `unit`.
+ */
+
+const MiB = 1024 * 1024;
+const GiB = 1024 * MiB;
+
+const about = (description: string, unit?: string) =>
+  unit === undefined ? { description } : { description, unit };
+
+const grpc = z.object({
+  address: socketPath()
+    .prefault('/run/shiplog/shiplog.sock')
+    .meta(about('Unix socket of the API. Only root may open it (mode 0600).')),
+  max_message_bytes: count(4 * MiB, 256 * MiB)
+    .prefault(16 * MiB)
+    .meta(about('Largest message taken or sent.', 'bytes')),
+});
+
+const log = z.object({
+  level: oneOf(['debug', 'info', 'warn', 'error'])
+    .prefault('info')
+    .meta(about("Least severe lines of the daemon's own log: debug, info, warn or error.")),
+  format: oneOf(['auto', 'json', 'text'])
+    .prefault('auto')
+    .meta(about('json, text, or auto: text on a terminal, json elsewhere. Always on standard error.')),
+});
+
+const eventLog = z.object({
+  segment_bytes: count(MiB, 4 * GiB)
+    .prefault(64 * MiB)
+    .meta(
+      about('A file of the event log is preallocated to this size, and closed when it is full.', 'bytes'),
+    ),
+  queue_bytes: count(MiB, GiB)
+    .prefault(64 * MiB)
+    .meta(about('Encoded events that may wait to become durable; over it commands are refused.', 'bytes')),
+});
+
+const registry = z.object({
+  config_path: path()
+    .prefault('/etc/shiplog/certs.d')
+    .meta(about("Folder with HOST/hosts.toml: mirrors, certificates, plain http; containerd's format.")),
+  docker_config: optionalPath()
+    .prefault('')
+    .meta(about("Docker's config.json with credentials; '' is $DOCKER_CONFIG or ~/.docker/config.json.")),
+  max_concurrent_downloads: count(1, 64).prefault(4).meta(about('Blobs fetched at once by one pull.')),
+  max_concurrent_uploads: count(1, 64).prefault(4).meta(about('Blobs sent at once by one push.')),
+  max_manifest_bytes: count(64 * 1024, 64 * MiB)
+    .prefault(4 * MiB)
+    .meta(about('Largest manifest or index read.', 'bytes')),
+  retries: count(0, 20)
+    .prefault(5)
+    .meta(about('Tries after the first for what is worth trying again (resets, 429, 5xx), with backoff.')),
+  stall_timeout: duration('1s', '1h')
+    .prefault('30s')
+    .meta(about('A transfer without a byte for this long is broken off and resumed.', 'duration')),
+});
+
+const unpack = z.object({
+  workers: count(0, 64)
+    .prefault(0)
+    .meta(about('Layers unpacked at once, a thread each; 0 is one per processor.')),
+  max_layer_bytes: count(MiB, 16 * 1024 * GiB)
+    .prefault(64 * GiB)
+    .meta(about('Largest layer, uncompressed.', 'bytes')),
+  max_entries: count(1000, 100_000_000).prefault(4_000_000).meta(about('Most files in one layer.')),
+  max_header_bytes: count(64 * 1024, 64 * MiB)
+    .prefault(MiB)
+    .meta(about('Longest extended header of one file in a layer.', 'bytes')),
+});
+
+const runtimes = z.object({
+  default: z
+    .string()
+    .min(1, 'must not be empty')
+    .prefault('io.containerd.runc.v2')
+    .meta(about('Shim for containers that name none: a name as containerd has it, or an absolute path.')),
+  binary: z
+    .string()
+    .min(1, 'must not be empty')
+    .prefault('runc')
+    .meta(about('OCI runtime that the shim calls: a name on PATH, or an absolute path.')),
+});
+
+const containerLogs = z.object({
+  max_bytes: count(64 * 1024, 64 * GiB)
+    .prefault(16 * MiB)
+    .meta(about("A file of a container's output is rotated before it grows past this.", 'bytes')),
+  max_files: count(1, 1000)
+    .prefault(5)
+    .meta(about('Files kept for each container, the current one included.')),
+});
+
+const gc = z.object({
+  delay: duration('0ms', '24h')
+    .prefault('1s')
+    .meta(about('Wait after something became free, so that one collection takes several.', 'duration')),
+  interval: duration('1s', '24h')
+    .prefault('1m')
+    .meta(about('A collection runs at least this often, for what expires (leases).', 'duration')),
+});
+
+const timeouts = z.object({
+  shim: duration('100ms', '10m').prefault('10s').meta(about('One call to a shim.', 'duration')),
+  shim_start: duration('100ms', '10m')
+    .prefault('30s')
+    .meta(about('Starting a shim, and creating a task in it.', 'duration')),
+  probe: duration('100ms', '10m')
+    .prefault('3s')
+    .meta(about('Asking one shim for its state at boot; all are asked at once.', 'duration')),
+  output: duration('0ms', '10m')
+    .prefault('2s')
+    .meta(about('Waiting for the last output of a process that has exited.', 'duration')),
+  shutdown: duration('1s', '10m')
+    .prefault('10s')
+    .meta(about('Finishing open calls when the daemon is told to stop. Containers run on.', 'duration')),
+});
+
+/** A table whose keys all have defaults may be left out. */
+const table = <T extends z.ZodObject>(keys: T, description: string) =>
+  keys.prefault({} as z.input<T>).meta(about(description));
+
+export const ConfigSchema = z.object({
+  root: path().prefault('/var/lib/shiplog').meta(about('What is kept: the event log, blobs, snapshots.')),
+  state: path().prefault('/run/shiplog').meta(about('What is gone after a reboot: sockets, bundles, fifos.')),
+  grpc: table(grpc, 'The API.'),
+  log: table(log, "The daemon's own log, for operators."),
+  event_log: table(eventLog, 'The event log, the source of truth.'),
+  registry: table(registry, 'Pulling and pushing.'),
+  unpack: table(unpack, 'Unpacking layers. A layer over a limit is refused.'),
+  runtimes: table(runtimes, 'What runs containers.'),
+  container_logs: table(containerLogs, "Containers' output on disk."),
+  gc: table(gc, 'Garbage collection.'),
+  timeouts: table(timeouts, 'Ends of waits.'),
+});
+
+/** Durations in milliseconds, sizes in bytes. */
+export type Config = z.output<typeof ConfigSchema>;
