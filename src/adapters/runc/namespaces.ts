@@ -1,0 +1,26 @@
+import type { ContainerConfig } from '../../domain/container-config.ts';
+import type { OciIdMapping, OciNamespace } from './oci.ts';
+
+const shared = ['pid', 'network', 'ipc', 'uts', 'cgroup'] as const;
+
+/** The linux namespaces to make or join; the host's are those that are left out. */
+export const ociNamespaces = (config: ContainerConfig): readonly OciNamespace[] => {
+  const { namespaces } = config;
+  const chosen = shared.flatMap((type): OciNamespace[] => {
+    const source = namespaces[type];
+    if (source === 'host') return [];
+    return source === 'new' ? [{ type }] : [{ type, path: source.path }];
+  });
+  return [...(namespaces.user === 'host' ? [] : [{ type: 'user' } as const]), { type: 'mount' }, ...chosen];
+};
+
+export const idMappings = (
+  config: ContainerConfig,
+): { uidMappings: readonly OciIdMapping[]; gidMappings: readonly OciIdMapping[] } | undefined => {
+  const { user } = config.namespaces;
+  if (user === 'host') return undefined;
+  return {
+    uidMappings: [{ containerID: 0, hostID: user.hostUid, size: user.size }],
+    gidMappings: [{ containerID: 0, hostID: user.hostGid, size: user.size }],
+  };
+};

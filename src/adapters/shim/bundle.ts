@@ -1,0 +1,142 @@
+import type { Dirent } from 'node:fs';
+import { mkdir, readdir, readFile, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ContainerId, ExecId, Namespace } from '../../domain/identity.ts';
+import type { TaskKey } from '../../engine/ports/runtime.ts';
+import { hasCode } from '../syscalls/error.ts';
+
+/**
+ * The directory of one task, laid out as containerd's runtime v2 does. Its own record, written first and removed last,
+ * is what makes a directory a bundle.
+ *
+ *     <state>/io.containerd.runtime.v2.task/<namespace>/<id>/
+ *       config.json        the OCI runtime specification
+ *       rootfs/            empty unless the caller mounts there
+ *       work/              runc's and criu's logs
+ *       log                fifo, the shim's own log
+ *       address            the shim's socket, written by the shim
+ *       shim-binary-path   which shim, for containerd's tools
+ *       shiplog.json       what adopting and purging need
+ *       execs/<id>         one empty file for each exec
+ */
+
+const tasksFolder = 'io.containerd.runtime.v2.task';
+const recordFile = 'shiplog.json';
+
+export const BundleRecord = z.object({
+  version: z.literal(1),
+  /** Absolute path of the shim's binary. */
+  shim: z.string().startsWith('/'),
+  /** OCI runtime that the shim calls. */
+  runtimeBinary: z.string().min(1),
+  rootfs: z.string(),
+});
+export type BundleRecord = z.infer<typeof BundleRecord>;
+
+export const bundlePath = (stateDirectory: string, task: TaskKey): string =>
+  join(stateDirectory, tasksFolder, task.namespace, task.id);
+
+/** runc keeps its state in a folder per namespace below this one; the shim adds the namespace itself. */
+export const runcRoot = (stateDirectory: string): string => join(stateDirectory, 'runc');
+
+/** @throws Error EEXIST where the directory already holds a bundle */
+export const makeBundle = async (path: string, record: BundleRecord): Promise<void> => {
+  await mkdir(join(path, 'rootfs'), { recursive: true, mode: 0o711 });
+  await writeFile(join(path, recordFile), JSON.stringify(record), { mode: 0o600, flag: 'wx' });
+  await Promise.all([
+    mkdir(join(path, 'work'), { recursive: true, mode: 0o711 }),
+    writeFile(join(path, 'shim-binary-path'), record.shim, { mode: 0o600 }),
+  ]);
+};
+
+/** @returns undefined where there is no bundle, or one whose record cannot be read */
+export const readBundle = async (path: string): Promise<BundleRecord | undefined> => {
+  const text = await readIfThere(join(path, recordFile));
+  if (text === undefined || text === '') return undefined;
+  return BundleRecord.parse(JSON.parse(text));
+};
+
+export const readSpecification = (path: string): Promise<string> =>
+  readFile(join(path, 'config.json'), 'utf8');
+
+/** The address that the shim wrote, or undefined before it did. */
+export const readAddress = async (path: string): Promise<string | undefined> => {
+  const text = (await readIfThere(join(path, 'address')))?.trim();
+  return text ? text : undefined;
+};
+
+/**
+ * Removes a bundle, without ever going into `rootfs`: where the caller still has a mount there, the directory stays
+ * and is no bundle any more.
+ */
+export const removeBundle = async (path: string): Promise<void> => {
+  const entries = await readdirIfThere(path);
+  await Promise.all(
+    entries
+      .filter((entry) => entry.name !== 'rootfs' && entry.name !== recordFile)
+      .map((entry) =>
+        entry.isDirectory()
+          ? rm(join(path, entry.name), { recursive: true, force: true })
+          : ignoring(['ENOENT'], unlink(join(path, entry.name))),
+      ),
+  );
+  await ignoring(['ENOENT', 'EBUSY', 'ENOTEMPTY'], rmdir(join(path, 'rootfs')));
+  await ignoring(['ENOENT'], unlink(join(path, recordFile)));
+  await ignoring(['ENOENT', 'ENOTEMPTY'], rmdir(path));
+};
+
+/** Every bundle below the state directory. Names that are not ours to read as ids are passed over. */
+export const listBundles = async (stateDirectory: string): Promise<readonly TaskKey[]> => {
+  const root = join(stateDirectory, tasksFolder);
+  const found: TaskKey[] = [];
+  for (const space of await readdirIfThere(root)) {
+    const namespace = Namespace.safeParse(space.name);
+    if (!namespace.success) continue;
+    for (const entry of await readdirIfThere(join(root, space.name))) {
+      const id = ContainerId.safeParse(entry.name);
+      if (id.success) found.push({ namespace: namespace.data, id: id.data });
+    }
+  }
+  return found;
+};
+
+export const noteExec = async (path: string, execId: ExecId): Promise<void> => {
+  await mkdir(join(path, 'execs'), { recursive: true, mode: 0o700 });
+  await writeFile(join(path, 'execs', execId), '', { mode: 0o600 });
+};
+
+export const forgetExec = (path: string, execId: ExecId): Promise<void> =>
+  ignoring(['ENOENT'], unlink(join(path, 'execs', execId)));
+
+export const listExecs = async (path: string): Promise<readonly ExecId[]> =>
+  (await readdirIfThere(join(path, 'execs'))).flatMap((entry) => {
+    const id = ExecId.safeParse(entry.name);
+    return id.success ? [id.data] : [];
+  });
+
+const ignoring = async (codes: readonly string[], work: Promise<void>): Promise<void> => {
+  try {
+    await work;
+  } catch (error) {
+    if (!hasCode(error, ...codes)) throw error;
+  }
+};
+
+const readIfThere = async (path: string): Promise<string | undefined> => {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+};
+
+const readdirIfThere = async (path: string): Promise<Dirent[]> => {
+  try {
+    return await readdir(path, { withFileTypes: true });
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  }
+};

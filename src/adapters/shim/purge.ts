@@ -1,0 +1,112 @@
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
+import { isRejection } from '../../domain/rejection.ts';
+import type { Exit, TaskKey } from '../../engine/ports/runtime.ts';
+import { DeleteResponseSchema } from '../../gen/containerd/task/v2/shim_pb.ts';
+import { type BundleRecord, readAddress, readBundle, removeBundle, runcRoot } from './bundle.ts';
+import type { ShimRuntimeOptions, ShimTimeouts } from './options.ts';
+import { exitOf, socketPath } from './shim.ts';
+import { runShimAction, runToEnd } from './shim-binary.ts';
+
+/**
+ * Ends what is left of a task whose shim is dead or hung, in the order that leaves nothing behind: the shim and runc's
+ * children (they work in the bundle), then the container by the shim's own `delete`, then by runc itself in case that
+ * failed, then the socket and the bundle.
+ */
+export const purgeBundle = async (
+  task: TaskKey,
+  bundle: string,
+  options: ShimRuntimeOptions,
+  timeouts: ShimTimeouts,
+): Promise<Exit | undefined> => {
+  const record = await readBundle(bundle);
+  if (record === undefined) {
+    await removeBundle(bundle);
+    return undefined;
+  }
+  await killThoseIn(bundle);
+  const exit = await shimDelete(task, bundle, record, options, timeouts);
+  await runcDelete(task, bundle, record, options, timeouts);
+  const address = await readAddress(bundle);
+  if (address?.startsWith('unix://')) await rm(socketPath(address), { force: true });
+  await removeBundle(bundle);
+  return exit;
+};
+
+/**
+ * Kills every process that works in this very directory (same device and inode): the shim, also a stopped one, and what
+ * it was running. A container's processes work in their own root, so they are not meant.
+ */
+const killThoseIn = async (bundle: string): Promise<void> => {
+  const here = await stat(bundle);
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  await Promise.all(
+    pids.map(async (pid) => {
+      const there = await stat(`/proc/${pid}/cwd`).catch(gone);
+      if (there?.ino !== here.ino || there.dev !== here.dev) return;
+      try {
+        process.kill(Number(pid), 'SIGKILL');
+      } catch (error) {
+        gone(error);
+      }
+    }),
+  );
+};
+
+/** A process that ended between listing and looking is what was wanted. */
+const gone = (error: unknown): undefined => {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES') return undefined;
+  throw error;
+};
+
+const shimDelete = async (
+  task: TaskKey,
+  bundle: string,
+  record: BundleRecord,
+  options: ShimRuntimeOptions,
+  timeouts: ShimTimeouts,
+): Promise<Exit | undefined> => {
+  try {
+    const printed = await runShimAction({
+      binary: record.shim,
+      args: [
+        ...['-namespace', task.namespace, '-address', options.address, '-publish-binary', ''],
+        ...['-id', task.id, '-bundle', bundle, 'delete'],
+      ],
+      bundle,
+      ttrpcAddress: options.ttrpcAddress,
+      timeoutMs: timeouts.purge,
+    });
+    const answer = fromBinary(DeleteResponseSchema, printed);
+    return answer.exitedAt === undefined ? undefined : exitOf(answer);
+  } catch (error) {
+    if (!isRejection(error)) throw error;
+    // A shim that never created its container has nothing to delete and says so by failing.
+    options.logger.info(
+      { ...task, error: error.message },
+      'the clean-up of a shim failed; runc is asked instead',
+    );
+    return undefined;
+  }
+};
+
+const runcDelete = async (
+  task: TaskKey,
+  bundle: string,
+  record: BundleRecord,
+  options: ShimRuntimeOptions,
+  timeouts: ShimTimeouts,
+): Promise<void> => {
+  const root = join(runcRoot(options.stateDirectory), task.namespace);
+  const left = await stat(join(root, task.id)).catch(gone);
+  if (left === undefined) return;
+  await runToEnd({
+    binary: record.runtimeBinary,
+    args: ['--root', root, 'delete', '--force', task.id],
+    cwd: bundle,
+    env: process.env,
+    timeoutMs: timeouts.purge,
+  });
+};

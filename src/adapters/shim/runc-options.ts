@@ -1,0 +1,26 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
+import { OptionsSchema } from '../../gen/containerd/runc/v1/options_pb.ts';
+
+/** Documents of the OCI runtime specification travel as JSON under these names. */
+const processType = 'types.containerd.io/opencontainers/runtime-spec/1/Process';
+const resourcesType = 'types.containerd.io/opencontainers/runtime-spec/1/LinuxResources';
+
+const json = (typeUrl: string, document: string): Any =>
+  create(AnySchema, { typeUrl, value: Buffer.from(document) });
+
+export const processAny = (document: string): Any => json(processType, document);
+export const resourcesAny = (document: string): Any => json(resourcesType, document);
+
+/** Options of runc's shim; containerd's registry of types knows the name without a host in front. */
+export const runcOptionsAny = (options: { binaryName: string; root: string }): Any =>
+  create(AnySchema, {
+    typeUrl: OptionsSchema.typeName,
+    value: toBinary(OptionsSchema, create(OptionsSchema, options)),
+  });
+
+export const anyBytes = (any: Any): Uint8Array => toBinary(AnySchema, any);
+
+/** Other shims (kata, wasm) take options of their own, so runc's go to runc's shim alone. */
+export const takesRuncOptions = (shimBinary: string): boolean =>
+  /\/containerd-shim-runc-v\d+$/.test(shimBinary);

@@ -1,0 +1,207 @@
+import { mkdir } from 'node:fs/promises';
+import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
+import type { CreateTask, ProbedTask, Runtime, TaskKey } from '../../engine/ports/runtime.ts';
+import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
+import {
+  bundlePath,
+  forgetExec,
+  listBundles,
+  noteExec,
+  readAddress,
+  readBundle,
+  readSpecification,
+  removeBundle,
+  runcRoot,
+} from './bundle.ts';
+import { serveShimEvents } from './event-server.ts';
+import { copyShimLog } from './log-fifo.ts';
+import { type ShimRuntimeOptions, shimTimeouts } from './options.ts';
+import { probeBundle } from './probe.ts';
+import { purgeBundle } from './purge.ts';
+import { processAny, resourcesAny } from './runc-options.ts';
+import { noTask, Shim } from './shim.ts';
+import { findShim } from './shim-binary.ts';
+import { asStartFailure } from './start-failure.ts';
+import { startShim } from './start-shim.ts';
+import { turns } from './turns.ts';
+
+const keyOf = (task: TaskKey): string => `${task.namespace}/${task.id}`;
+
+/** Runs tasks through containerd's shims (runtime v2): one shim process per task, which outlives the daemon. */
+export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Runtime> => {
+  const timeouts = { ...shimTimeouts, ...options.timeouts };
+  await mkdir(runcRoot(options.stateDirectory), { recursive: true, mode: 0o711 });
+  const events = await serveShimEvents(options.ttrpcAddress);
+  const shims = new Map<string, Shim>();
+  const creating = new Set<string>();
+  const inTurn = turns(options.concurrency ?? 16);
+
+  const bundleOf = (task: TaskKey): string => bundlePath(options.stateDirectory, task);
+  const shimOf = (task: TaskKey): Shim => {
+    const shim = shims.get(keyOf(task));
+    if (shim === undefined) throw noTask(task);
+    return shim;
+  };
+  const drop = (task: TaskKey): void => {
+    shims.get(keyOf(task))?.close();
+    shims.delete(keyOf(task));
+  };
+  const purge: Runtime['purge'] = async (task) => {
+    drop(task);
+    return inTurn(() => purgeBundle(task, bundleOf(task), options, timeouts));
+  };
+
+  const createTask = async (request: CreateTask): Promise<{ pid: number }> => {
+    const { task, runtime, rootfs } = request;
+    const bundle = bundleOf(task);
+    if (shims.has(keyOf(task)) || (await readBundle(bundle))) {
+      throw new Rejection('already-exists', `task ${keyOf(task)} exists; delete it first`);
+    }
+    const shim = await findShim(runtime.name, process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin');
+    const runtimeBinary = runtime.binary ?? options.runtimeBinary ?? 'runc';
+    try {
+      const started = await inTurn(() =>
+        startShim(request, bundle, { version: 1, shim, runtimeBinary, rootfs }, options, timeouts),
+      );
+      shims.set(keyOf(task), started.shim);
+      void started.shim.watch('');
+      return { pid: started.pid };
+    } catch (error) {
+      await purge(task).catch((failed: unknown) => {
+        options.logger.warn(
+          { ...task, error: asRejection(failed).message },
+          'a failed create left something behind',
+        );
+      });
+      throw error;
+    }
+  };
+
+  const deleteTask = async (task: TaskKey): Promise<void> => {
+    const shim = shims.get(keyOf(task));
+    if (shim === undefined) {
+      if (await readBundle(bundleOf(task))) await purge(task);
+      return;
+    }
+    try {
+      await shim.call(Task.method.delete, { id: task.id }, timeouts.create);
+    } catch (error) {
+      if (!isRejection(error)) throw error;
+      if (error.code === 'unavailable') {
+        await purge(task);
+        return;
+      }
+      if (error.code !== 'not-found') throw error;
+    }
+    shim.retire();
+    const gone = shim.gone(timeouts.shutdown);
+    // The shim may go before it answers; that it goes is what counts.
+    await shim.call(Task.method.shutdown, { id: task.id, now: true }).catch(asRejection);
+    if (!(await gone)) {
+      await purge(task);
+      return;
+    }
+    drop(task);
+    await removeBundle(shim.bundle);
+  };
+
+  const start = async (task: TaskKey, execId: string): Promise<{ pid: number }> => {
+    const shim = shimOf(task);
+    try {
+      const { pid } = await shim.call(Task.method.start, { id: task.id, execId }, timeouts.create);
+      void shim.watch(execId);
+      return { pid };
+    } catch (error) {
+      throw asStartFailure(error);
+    }
+  };
+
+  return {
+    async create(request) {
+      const key = keyOf(request.task);
+      if (creating.has(key)) throw new Rejection('already-exists', `task ${key} is being created`);
+      creating.add(key);
+      try {
+        return await createTask(request);
+      } finally {
+        creating.delete(key);
+      }
+    },
+    start: (task) => start(task, ''),
+    async exec(task, execId, process, secrets, stdio) {
+      const shim = shimOf(task);
+      const container = await readSpecification(shim.bundle);
+      const document = await options.specification.process(container, process, secrets);
+      await noteExec(shim.bundle, execId);
+      try {
+        await shim.call(Task.method.exec, { id: task.id, execId, ...stdio, spec: processAny(document) });
+      } catch (error) {
+        if (!isRejection(error) || error.code !== 'already-exists') await forgetExec(shim.bundle, execId);
+        throw error;
+      }
+    },
+    startExec: (task, execId) => start(task, execId),
+    wait: async (task, execId) => shimOf(task).exit(execId ?? ''),
+    async signal(task, signal, { execId = '', all = false } = {}) {
+      await shimOf(task).call(Task.method.kill, { id: task.id, execId, signal, all });
+    },
+    async pause(task) {
+      await shimOf(task).call(Task.method.pause, { id: task.id });
+    },
+    async resume(task) {
+      await shimOf(task).call(Task.method.resume, { id: task.id });
+    },
+    async resize(task, size, execId = undefined) {
+      await shimOf(task).call(Task.method.resizePty, { id: task.id, execId: execId ?? '', ...size });
+    },
+    async closeStdin(task, execId = undefined) {
+      await shimOf(task).call(Task.method.closeIO, { id: task.id, execId: execId ?? '', stdin: true });
+    },
+    async update(task, resources) {
+      const document = options.specification.resources(resources);
+      await shimOf(task).call(Task.method.update, { id: task.id, resources: resourcesAny(document) });
+    },
+    async pids(task) {
+      const answer = await shimOf(task).call(Task.method.pids, { id: task.id });
+      return answer.processes.map((process) => process.pid);
+    },
+    async delete(task, execId) {
+      if (execId === undefined) return deleteTask(task);
+      const shim = shims.get(keyOf(task));
+      if (shim === undefined) return;
+      try {
+        await shim.call(Task.method.delete, { id: task.id, execId });
+      } catch (error) {
+        if (!isRejection(error) || error.code !== 'not-found') throw error;
+      }
+      shim.forget(execId);
+      await forgetExec(shim.bundle, execId);
+    },
+    async probe(): Promise<readonly ProbedTask[]> {
+      const tasks = await listBundles(options.stateDirectory);
+      return Promise.all(tasks.map((task) => probeBundle(task, bundleOf(task), timeouts)));
+    },
+    async adopt(task) {
+      if (shims.has(keyOf(task))) return;
+      const bundle = bundleOf(task);
+      const address = await readAddress(bundle);
+      if (address === undefined) throw noTask(task);
+      const closeLog = copyShimLog(bundle, task, options.logger);
+      try {
+        const shim = await Shim.connect({ task, bundle, address, timeouts }, closeLog, timeouts.connect);
+        shims.set(keyOf(task), shim);
+        void shim.watch('');
+      } catch (error) {
+        closeLog();
+        throw error;
+      }
+    },
+    purge,
+    oom: events.oom,
+    async close() {
+      for (const shim of shims.values()) shim.close();
+      shims.clear();
+      await events.close();
+    },
+  };
+};
