@@ -1,0 +1,257 @@
+import type { Observable } from 'rxjs';
+import type { Envelope, Recorded } from '../../domain/envelope.ts';
+import { type Position, position } from '../../domain/identity.ts';
+import { Rejection } from '../../domain/rejection.ts';
+import { type Log, LogLimits, type LogRange } from '../../engine/ports/log.ts';
+import { ioRejection } from './failure.ts';
+import { decodeGroup } from './group.ts';
+import { batchOf, GroupBuffer } from './group-buffer.ts';
+import { LiveFeed } from './live-feed.ts';
+import { lockWriter, type WriterLock } from './lock.ts';
+import { readBackward, readForward } from './read.ts';
+import { makeDirectory, recover, type TornTail } from './recover.ts';
+import type { Segment } from './segment.ts';
+import { SegmentWriter } from './segment-writer.ts';
+
+export interface FileLogOptions {
+  /** Absolute path; made where it is missing. */
+  readonly directory: string;
+  /** A new segment begins when one has reached this size. 64 MiB when absent. */
+  readonly segmentBytes?: number;
+  /** Told of a torn tail that was cut at opening. */
+  readonly onTornTail?: (torn: TornTail) => void;
+}
+
+/**
+ * Opens the log in a directory, for writing; makes it where there is none.
+ * @throws Rejection `unavailable` (another writer has it), `failed-precondition` (another format version);
+ *   LogDamage (`data-loss`) with file and offset
+ */
+export const openFileLog = async (options: FileLogOptions): Promise<Log> => {
+  const { directory, segmentBytes = 64 * 1024 * 1024 } = options;
+  await makeDirectory(directory);
+  const lock = lockWriter(directory);
+  try {
+    const found = await recover(directory);
+    if (found.torn !== undefined) options.onTornTail?.(found.torn);
+    const { segments, logId } = found;
+    const writer = await SegmentWriter.open({
+      directory,
+      logId,
+      segmentBytes,
+      segments,
+      prepared: found.size,
+    });
+    return new FileLog({ ...found, directory, lock, writer });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+};
+
+interface Parts {
+  readonly directory: string;
+  readonly lock: WriterLock;
+  readonly writer: SegmentWriter;
+  readonly segments: readonly Segment[];
+  readonly next: number;
+  readonly chain: string;
+  readonly marked: boolean;
+}
+
+/** Somebody who waits until everything below `until` is durable. */
+interface Waiter {
+  readonly until: number;
+  resolve(): void;
+  reject(reason: Rejection): void;
+}
+
+/** A place in the log: events so far, and the chain hash over them. */
+interface Place {
+  readonly next: number;
+  readonly chain: string;
+}
+
+/**
+ * Group commit: appends fill one buffer while the other is being written and synced. One write is under way at a time.
+ */
+class FileLog implements Log {
+  readonly #parts: Parts;
+  readonly #feed: LiveFeed;
+  /** After everything handed over. */
+  #head: Place;
+  /** After everything durable. */
+  #durable: Place;
+  #filling = new GroupBuffer();
+  #writing = new GroupBuffer();
+  #waiters: Waiter[] = [];
+  #running: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  /** Whether the end of the file vouches for all of it. */
+  #marked: boolean;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#head = { next: parts.next, chain: parts.chain };
+    this.#durable = this.#head;
+    this.#marked = parts.marked;
+    this.#feed = new LiveFeed(this);
+  }
+
+  get head(): Position {
+    return position(BigInt(this.#head.next));
+  }
+
+  get durable(): Position {
+    return position(BigInt(this.#durable.next));
+  }
+
+  append(events: readonly Envelope[], expected: Position): Promise<Position> {
+    try {
+      this.#accept(events, expected);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#running ??= this.#run();
+    const { head } = this;
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ until: Number(head), resolve: () => resolve(head), reject });
+    });
+  }
+
+  async *read(range: LogRange = {}): AsyncIterable<readonly Recorded[]> {
+    const from = Number(range.from ?? 0n);
+    const to = range.to === undefined ? Number.POSITIVE_INFINITY : Number(range.to);
+    const { segments } = this.#parts;
+    if (range.backward === true) yield* readBackward(segments, from, Math.min(to, this.#durable.next));
+    else yield* readForward(segments, from, to);
+  }
+
+  subscribe(from: Position): Observable<Recorded> {
+    return this.#feed.from(from);
+  }
+
+  settled(until: Position): Promise<void> {
+    if (until <= this.durable) return Promise.resolve();
+    if (until <= this.head) {
+      return new Promise((resolve, reject) => {
+        this.#waiters.push({ until: Number(until), resolve, reject });
+      });
+    }
+    return Promise.reject(
+      new Rejection(
+        'unavailable',
+        `Waiting for position ${until}: the log has been handed ${this.head} events. What came after failed to be written, or never came.`,
+      ),
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  /** Fixes the order of a batch, or throws and changes nothing. */
+  #accept(events: readonly Envelope[], expected: Position): void {
+    const { directory } = this.#parts;
+    if (this.#closing !== undefined) {
+      throw new Rejection('unavailable', `Appending to the log in ${directory}: it is closed.`);
+    }
+    if (expected !== this.head) {
+      throw new Rejection(
+        'aborted',
+        `Appending at position ${expected}: the log is at ${this.head}. Decide again from what came between.`,
+      );
+    }
+    const batch = batchOf(events);
+    const queued = this.#filling.length + this.#writing.length;
+    if (queued + batch.groupBytes > LogLimits.queuedBytes) {
+      throw new Rejection(
+        'resource-exhausted',
+        `Appending ${batch.groupBytes} bytes: ${queued} bytes wait to be written, over the bound of ${LogLimits.queuedBytes}. Wait and try again.`,
+      );
+    }
+    const chain = this.#filling.add(batch, this.#head.next, this.#head.chain);
+    this.#head = { next: this.#head.next + events.length, chain };
+  }
+
+  /** Writes for as long as there is something to write. Each turn gives whoever was woken the time to append again. */
+  async #run(): Promise<void> {
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#deliver();
+      this.#writing.clear();
+      if (this.#filling.length === 0) break;
+      [this.#filling, this.#writing] = [this.#writing, this.#filling];
+      const reached = this.#head;
+      try {
+        await this.#write();
+      } catch (error) {
+        this.#fail(ioRejection(error, this.#parts.directory));
+        continue;
+      }
+      this.#parts.writer.commit(this.#writing);
+      this.#durable = reached;
+      this.#marked = false;
+      this.#wake();
+    }
+    this.#running = undefined;
+  }
+
+  async #write(): Promise<void> {
+    const { writer } = this.#parts;
+    await writer.ready({ base: this.#durable.next, chain: this.#durable.chain });
+    await writer.write(this.#writing.seal(writer.synced));
+  }
+
+  #wake(): void {
+    const waiting = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiting) {
+      if (waiter.until <= this.#durable.next) waiter.resolve();
+      else this.#waiters.push(waiter);
+    }
+  }
+
+  /** Gives up everything that is not durable. */
+  #fail(reason: Rejection): void {
+    this.#head = this.#durable;
+    this.#filling.clear();
+    this.#writing.clear();
+    const given = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of given) waiter.reject(reason);
+  }
+
+  /** Hands the last write to whoever follows live. */
+  #deliver(): void {
+    if (!this.#feed.wanted || this.#writing.length === 0) return;
+    const bytes = this.#writing.bytes;
+    const events: Recorded[] = [];
+    for (const at of this.#writing.starts()) {
+      decodeGroup(bytes, at, 0, Number.POSITIVE_INFINITY, events);
+    }
+    this.#feed.deliver(events);
+  }
+
+  async #finish(): Promise<void> {
+    await this.#running;
+    this.#feed.end();
+    try {
+      if (!this.#marked) await this.#mark();
+    } finally {
+      await this.#parts.writer.close();
+      this.#parts.lock.release();
+    }
+  }
+
+  /** Ends the file with a mark, so that damage to the last events can't pass for a torn tail at the next start. */
+  async #mark(): Promise<void> {
+    this.#writing.addMark(this.#durable.next, this.#durable.chain);
+    try {
+      await this.#write();
+    } catch (error) {
+      throw ioRejection(error, this.#parts.directory);
+    }
+  }
+}

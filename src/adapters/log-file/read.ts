@@ -1,0 +1,109 @@
+import type { Recorded } from '../../domain/envelope.ts';
+import { closeFile, openFile } from './durable-file.ts';
+import { LogDamage } from './failure.ts';
+import { SEGMENT_HEADER_BYTES } from './format.ts';
+import { countOf, decodeGroup, firstOf } from './group.ts';
+import { scan } from './scan.ts';
+import type { Segment } from './segment.ts';
+
+/** Segments in order; the last one is being written. */
+export type Segments = readonly Segment[];
+
+/** Events from `from` to `to`, or to what is durable when the reading gets there. @throws LogDamage */
+export async function* readForward(
+  segments: Segments,
+  from: number,
+  to: number,
+): AsyncGenerator<readonly Recorded[]> {
+  let next = from;
+  for (let number = numberOf(segments, from); next < to; number += 1) {
+    const segment = segments[number];
+    if (segment === undefined) return;
+    for await (const events of readSegment(segment, next, to)) {
+      next += events.length;
+      yield events;
+    }
+    const following = segments[number + 1];
+    if (following !== undefined && next < to && next !== following.base) {
+      throw new LogDamage({
+        file: segment.path,
+        offset: segment.end,
+        what: `the segment ends before position ${next}, the next one begins at ${following.base}`,
+      });
+    }
+  }
+}
+
+/** Events from `to` down to `from`, a block of the index at a time. @throws LogDamage */
+export async function* readBackward(
+  segments: Segments,
+  from: number,
+  to: number,
+): AsyncGenerator<readonly Recorded[]> {
+  let left = to;
+  for (let number = numberOf(segments, to - 1); left > from; number -= 1) {
+    const segment = segments[number];
+    if (segment === undefined) return;
+    const index = await segment.index();
+    for (let block = index.blockOf(left - 1); block >= 0 && left > Math.max(from, segment.base); block -= 1) {
+      const low = Math.max(from, index.positionOf(block));
+      const events: Recorded[] = [];
+      for await (const some of readSegment(segment, low, left)) events.push(...some);
+      left = low;
+      yield events.reverse();
+    }
+  }
+}
+
+/** Number of the segment that holds a position; the last one for positions to come. */
+const numberOf = (segments: Segments, position: number): number => {
+  const after = segments.findIndex((segment) => segment.base > position);
+  return (after === -1 ? segments.length : after) - 1;
+};
+
+async function* readSegment(segment: Segment, from: number, to: number): AsyncGenerator<Recorded[]> {
+  const start =
+    from === segment.base ? { offset: SEGMENT_HEADER_BYTES, position: from } : await startOf(segment, from);
+  const chunks = withOpen(segment.path, (fd) => scan(fd, start.offset, () => segment.end));
+  let next = start.position;
+  for await (const chunk of chunks) {
+    const events: Recorded[] = [];
+    for (const at of chunk.groups) {
+      const first = firstOf(chunk.bytes, at);
+      if (first !== next) throw outOfOrder(segment.path, chunk.offset + at, next, first);
+      next += countOf(chunk.bytes, at);
+      if (next > from && first < to) decodeGroup(chunk.bytes, at, from, to, events);
+    }
+    if (events.length > 0) yield events;
+    if (next >= to) return;
+    if (chunk.stop !== undefined) {
+      throw new LogDamage({ file: segment.path, offset: chunk.end, what: chunk.stop });
+    }
+  }
+}
+
+const startOf = async (segment: Segment, position: number) => {
+  const index = await segment.index();
+  const block = index.blockOf(position);
+  const offset = index.starts[block];
+  return offset === undefined
+    ? { offset: SEGMENT_HEADER_BYTES, position: segment.base }
+    : { offset, position: index.positionOf(block) };
+};
+
+export const outOfOrder = (file: string, offset: number, due: number, found: number): LogDamage =>
+  new LogDamage({
+    file,
+    offset,
+    what: `the group begins at position ${found} where ${due} is due`,
+  });
+
+/** Keeps a file open for as long as a generator over it runs, to its end or not. */
+async function* withOpen<T>(path: string, use: (fd: number) => AsyncGenerator<T>): AsyncGenerator<T> {
+  const fd = await openFile(path, 'r');
+  try {
+    yield* use(fd);
+  } finally {
+    await closeFile(fd);
+  }
+}

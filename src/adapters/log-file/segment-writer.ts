@@ -1,0 +1,173 @@
+import { join } from 'node:path';
+import {
+  closeFile,
+  createDurably,
+  openFile,
+  syncData,
+  truncateDurably,
+  truncateFile,
+  withFile,
+  writeAt,
+} from './durable-file.ts';
+import { LogDamage } from './failure.ts';
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName } from './format.ts';
+import { firstOf } from './group.ts';
+import type { GroupBuffer } from './group-buffer.ts';
+import { scan } from './scan.ts';
+import { Segment, SparseIndex } from './segment.ts';
+
+/** Space is written ahead in steps that double between these, so that a small log stays small. */
+const AHEAD_MIN_BYTES = 256 * 1024;
+const AHEAD_MAX_BYTES = 4 * 1024 * 1024;
+const zeros = Buffer.alloc(256 * 1024);
+
+/** Where the next segment goes on. */
+export interface Continuation {
+  readonly base: number;
+  readonly chain: string;
+}
+
+/**
+ * Writes to the last segment of a log. After a write or sync that failed,
+ * nothing since the last good one is trusted, not even what the page cache shows: the segment is cut there, through a
+ * fresh descriptor, read back, and writing goes on in a new file.
+ */
+export class SegmentWriter {
+  readonly #directory: string;
+  readonly #logId: string;
+  readonly #segmentBytes: number;
+  readonly #segments: Segment[];
+  #segment: Segment;
+  #fd: number;
+  /** Offset below which the file holds written zeros, or data. */
+  #prepared: number;
+  #suspect = false;
+
+  private constructor(options: WriterOptions, segment: Segment, fd: number) {
+    this.#directory = options.directory;
+    this.#logId = options.logId;
+    this.#segmentBytes = options.segmentBytes;
+    this.#segments = options.segments;
+    this.#segment = segment;
+    this.#fd = fd;
+    this.#prepared = options.prepared;
+  }
+
+  /** Takes up the last of `segments`. */
+  static async open(options: WriterOptions): Promise<SegmentWriter> {
+    const segment = options.segments.at(-1);
+    if (segment === undefined) throw new Error('a log has at least one segment');
+    return new SegmentWriter(options, segment, await openFile(segment.path, 'r+'));
+  }
+
+  /** Offset in the current file below which everything is durable. */
+  get synced(): number {
+    return this.#segment.end;
+  }
+
+  /** Makes ready for the next write: mends what a failure left, begins a new segment where this one is full. */
+  async ready(next: Continuation): Promise<void> {
+    if (this.#suspect) await this.#mend(next);
+    else if (this.#segment.end >= this.#segmentBytes) await this.#rotate(next);
+  }
+
+  /** Puts bytes after the end and makes them durable; `commit` then moves the end past them. */
+  async write(bytes: Buffer): Promise<void> {
+    const { end } = this.#segment;
+    await this.#writeAhead(end + bytes.length);
+    try {
+      await writeAt(this.#fd, bytes, end);
+      await syncData(this.#fd);
+    } catch (error) {
+      this.#suspect = true;
+      throw error;
+    }
+  }
+
+  /**
+   * Shows the groups of the last write to readers. Apart from `write`, so that readers see them in the same turn in which
+   * the log's `durable` moves.
+   */
+  commit(groups: GroupBuffer): void {
+    const start = this.#segment.end;
+    for (const at of groups.starts()) this.#segment.note(firstOf(groups.bytes, at), start + at);
+    this.#segment.end = start + groups.length;
+  }
+
+  async close(): Promise<void> {
+    await closeFile(this.#fd);
+  }
+
+  /**
+   * Writes zeros past the end, so that a sync afterwards finds the blocks allocated and has no metadata to write
+   * (a sparse file would not do). Takes less when the disk can't give a full step.
+   */
+  async #writeAhead(needed: number): Promise<void> {
+    if (needed <= this.#prepared) return;
+    const step = Math.min(Math.max(this.#prepared, AHEAD_MIN_BYTES), AHEAD_MAX_BYTES);
+    const roomy = Math.min(this.#prepared + step, Math.max(this.#segmentBytes, needed));
+    try {
+      await this.#extend(Math.max(needed, roomy));
+    } catch (error) {
+      if (roomy <= needed) throw error;
+      await this.#extend(needed);
+    }
+  }
+
+  async #extend(to: number): Promise<void> {
+    try {
+      for (let at = this.#prepared; at < to; at += zeros.length) {
+        await writeAt(this.#fd, zeros.subarray(0, Math.min(zeros.length, to - at)), at);
+      }
+    } catch (error) {
+      await truncateFile(this.#fd, this.#prepared);
+      throw error;
+    }
+    this.#prepared = to;
+  }
+
+  /** Seals this segment at its end and goes on in a new one. Everything in it is durable. */
+  async #rotate(next: Continuation): Promise<void> {
+    await truncateDurably(this.#segment.path, this.#segment.end);
+    this.#prepared = this.#segment.end;
+    const path = join(this.#directory, segmentName(next.base));
+    await createDurably(path, encodeSegmentHeader({ ...next, logId: this.#logId }));
+    const fd = await openFile(path, 'r+');
+    const old = this.#fd;
+    this.#fd = fd;
+    this.#prepared = SEGMENT_HEADER_BYTES;
+    this.#segment = new Segment(path, next.base, SEGMENT_HEADER_BYTES, new SparseIndex());
+    if (this.#segments.at(-1)?.base === next.base) this.#segments.pop();
+    this.#segments.push(this.#segment);
+    this.#suspect = false;
+    await closeFile(old);
+  }
+
+  async #mend(next: Continuation): Promise<void> {
+    await truncateDurably(this.#segment.path, this.#segment.end);
+    await this.#readBack();
+    await this.#rotate(next);
+  }
+
+  /** Reads the durable part again: what was synced must be there. @throws LogDamage */
+  async #readBack(): Promise<void> {
+    const segment = this.#segment;
+    await withFile(segment.path, 'r', async (fd) => {
+      for await (const chunk of scan(fd, SEGMENT_HEADER_BYTES, () => segment.end)) {
+        if (chunk.stop !== undefined) {
+          throw new LogDamage({ file: segment.path, offset: chunk.end, what: chunk.stop });
+        }
+      }
+    });
+  }
+}
+
+export interface WriterOptions {
+  readonly directory: string;
+  readonly logId: string;
+  readonly segmentBytes: number;
+  /** Shared with readers; new segments are added to it. */
+  readonly segments: Segment[];
+  /** Size of the last segment's file. */
+  readonly prepared: number;
+}

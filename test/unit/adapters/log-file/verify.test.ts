@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { crc32c } from '@node-rs/crc32';
+import { describe, expect, it } from 'vitest';
+import { openFileLog } from '../../../../src/adapters/log-file/file-log.ts';
+import { verifyLog } from '../../../../src/adapters/log-file/verify.ts';
+import { groupStarts, segmentsOf, written } from '../../../support/log-damage.ts';
+import { appendBatches, inTemporaryDirectory, upTo } from '../../../support/log-events.ts';
+
+/** Rewrites a group as somebody would who knows the format: with a checksum that fits. */
+const reseal = (bytes: Buffer, at: number): void => {
+  const length = bytes.readUInt32LE(at + 8);
+  bytes.writeUInt32LE(crc32c(bytes.subarray(at + 8, at + length)), at + 4);
+};
+
+describe('verifying a log', () => {
+  it('counts events and groups over segments and reports progress', () =>
+    inTemporaryDirectory(async (directory) => {
+      const log = await openFileLog({ directory, segmentBytes: 5000 });
+      await appendBatches(
+        log,
+        upTo(20).map((n) => 1 + (n % 3)),
+      );
+      const seen: number[] = [];
+      const live = await verifyLog(directory, ({ events }) => seen.push(events));
+      await log.close();
+      const closed = await verifyLog(directory);
+      expect(live).toMatchObject({ intact: true, events: 39, groups: 20 });
+      expect(closed).toEqual(live);
+      expect(seen.at(-1)).toBe(39);
+    }));
+
+  it('has a chain that anyone can compute from the heads', () =>
+    inTemporaryDirectory(async (directory) => {
+      const log = await openFileLog({ directory });
+      await appendBatches(log, [1, 2]);
+      await log.close();
+      const [path = ''] = await segmentsOf(directory);
+      const { bytes } = await written(path);
+      let chain = Buffer.alloc(32);
+      for (const at of groupStarts(bytes).slice(0, 2)) {
+        const heads = bytes.subarray(at + 72, at + 72 + bytes.readUInt32LE(at + 68));
+        const prefix = bytes.subarray(at + 56, at + 72);
+        chain = createHash('sha256').update(chain).update(prefix).update(heads).digest();
+      }
+      expect(await verifyLog(directory)).toMatchObject({ chain: chain.toString('hex') });
+    }));
+
+  it('finds an event changed together with its checksum', () =>
+    inTemporaryDirectory(async (directory) => {
+      const log = await openFileLog({ directory });
+      await appendBatches(log, [1, 1, 1]);
+      await log.close();
+      const [path = ''] = await segmentsOf(directory);
+      const { bytes } = await written(path);
+      const [first = 0, second = 0] = groupStarts(bytes);
+      const changed = Buffer.from(bytes);
+      const data = changed.indexOf('{"n":0}');
+      changed.write('{"n":9}', data);
+      reseal(changed, first);
+      await writeFile(path, changed);
+      expect(await verifyLog(directory)).toMatchObject({
+        intact: false,
+        damage: { file: path, offset: first, what: 'event 0: its data has another hash than its head says' },
+      });
+      const forged = Buffer.from(bytes);
+      forged.write('evil', forged.indexOf('"test.happened"') + 1);
+      reseal(forged, first);
+      await writeFile(path, forged);
+      expect(await verifyLog(directory)).toMatchObject({
+        intact: false,
+        damage: { offset: second, what: 'the hash chain breaks before this group' },
+      });
+    }));
+
+  it('finds what is no envelope', () =>
+    inTemporaryDirectory(async (directory) => {
+      const log = await openFileLog({ directory });
+      const [ok] = [{ ...(await import('../../../support/log-events.ts')).event(0), version: -1 }];
+      await log.append([ok], log.head);
+      await log.close();
+      expect(await verifyLog(directory)).toMatchObject({
+        intact: false,
+        damage: { what: expect.stringMatching(/event 0: it is no envelope: [^]*version/) },
+      });
+    }));
+});
