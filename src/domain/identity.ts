@@ -116,6 +116,8 @@ export const Descriptor = z
     digest: Digest,
     size: Size,
     annotations: z.record(z.string(), z.string()).optional(),
+    /** Where else the bytes can be had, for layers that registries may not distribute. */
+    urls: z.array(z.string().max(2048)).max(16).optional(),
   })
   .readonly();
 export type Descriptor = z.infer<typeof Descriptor>;
