@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AbsolutePath } from './identity.ts';
+import { AbsolutePath, ContainerId } from './identity.ts';
 
 /**
  * How a container is to run, as it stands in the log: the caller's flags over the image's defaults. Small and readable
@@ -58,10 +58,11 @@ export const Rlimit = z
   .readonly();
 export type Rlimit = z.infer<typeof Rlimit>;
 
-/** Where a linux namespace comes from: a fresh one, the host's, or the one at a path. */
+/** Where a linux namespace comes from: a fresh one, the host's, another container's, or the one at a path. */
 export const NamespaceSource = z.union([
   z.literal('new'),
   z.literal('host'),
+  z.object({ container: ContainerId }),
   z.object({ path: AbsolutePath }),
 ]);
 export type NamespaceSource = z.infer<typeof NamespaceSource>;

@@ -1,0 +1,79 @@
+import type { z } from 'zod';
+import { findBlob } from '../domain/content.ts';
+import type { Descriptor, IngestRef, Labels, LeaseId, Namespace } from '../domain/identity.ts';
+import type { ImageReference } from '../domain/image-reference.ts';
+import { documentLimit } from '../domain/oci-image.ts';
+import { Rejection } from '../domain/rejection.ts';
+import type { ItemKind, RegistryInput } from './effects.ts';
+import { dispatch, look, perform, type Workflow } from './steps.ts';
+
+/** Where a transfer takes content from, and what holds it meanwhile. */
+export interface Source extends RegistryInput {
+  readonly namespace: Namespace;
+  readonly lease: LeaseId;
+}
+
+/** A document, read from the store and checked. */
+export function* readDocument<T>(descriptor: Descriptor, schema: z.ZodType<T>): Workflow<T> {
+  const text = yield* perform('read-document', { digest: descriptor.digest });
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    throw new Rejection(
+      'failed-precondition',
+      `${descriptor.digest} is not JSON: ${(error as Error).message}`,
+    );
+  }
+  const result = schema.safeParse(parsed);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new Rejection(
+    'failed-precondition',
+    `${descriptor.digest} (${descriptor.mediaType}) is malformed at '${issue?.path.join('.')}': ${issue?.message}`,
+  );
+}
+
+/**
+ * Brings a blob into the namespace, under the lease; what is there already is only taken hold of.
+ * @returns bytes moved
+ */
+export function* fetchContent(
+  source: Source,
+  descriptor: Descriptor,
+  as: ItemKind,
+  labels: Labels = {},
+): Workflow<number> {
+  if (as !== 'layer' && descriptor.size > documentLimit) {
+    throw new Rejection(
+      'resource-exhausted',
+      `the ${as} ${descriptor.digest} is ${descriptor.size} bytes; at most ${documentLimit} are allowed`,
+    );
+  }
+  const { namespace, lease } = source;
+  const { digest, size } = descriptor;
+  const origin = originLabel(source.reference);
+  const commit = {
+    type: 'commit-blob',
+    namespace,
+    digest,
+    size,
+    labels: { ...origin, ...labels },
+    lease,
+  } as const;
+  if (findBlob((yield* look()).content, namespace, digest)) {
+    yield* dispatch(commit);
+    yield* perform('report', { kind: 'item', digest, as, status: 'exists', offset: size, total: size });
+    return 0;
+  }
+  const ref = `fetch-${digest}` as IngestRef;
+  yield* dispatch({ type: 'start-ingest', namespace, ref, digest, size, lease });
+  const moved = yield* perform('fetch-blob', { ...source, descriptor, key: { namespace, ref }, as });
+  yield* dispatch({ ...commit, ref });
+  return moved;
+}
+
+/** Remembers which repository a blob came from, so that a push to the same registry can mount it; containerd's label. */
+export const originLabel = ({ registry, repository }: ImageReference): Labels => ({
+  [`containerd.io/distribution.source.${registry}`]: repository,
+});

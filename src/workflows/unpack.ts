@@ -1,0 +1,191 @@
+import type {
+  Descriptor,
+  DiffId,
+  Digest,
+  SnapshotId,
+  SnapshotKey,
+  SnapshotterName,
+} from '../domain/identity.ts';
+import { gcLabels, uncompressedLabel } from '../domain/labels.ts';
+import type { ImageConfig, ImageManifest } from '../domain/oci-image.ts';
+import { Rejection } from '../domain/rejection.ts';
+import { ancestors, findSnapshot, type SnapshotRef } from '../domain/snapshots.ts';
+import type { Command } from '../domain/world.ts';
+import { fetchContent, type Source } from './documents.ts';
+import type { Applied } from './effects.ts';
+import { all, dispatch, look, perform, type Workflow } from './steps.ts';
+
+/** Downloads at once; unpacking has as many hands as the layer applier gives it. */
+const concurrentLayers = 4;
+
+export const overlayfs = 'overlayfs' as SnapshotterName;
+
+/** One layer on its way to being a committed snapshot. */
+interface Layer {
+  readonly descriptor: Descriptor;
+  readonly diffId: DiffId;
+  readonly chainId: SnapshotKey;
+  readonly parent: SnapshotKey | undefined;
+}
+
+type Extracted =
+  | {
+      readonly layer: Layer;
+      readonly key: SnapshotKey;
+      readonly id: SnapshotId;
+      readonly applied: Applied | 'needs-parents';
+    }
+  | { readonly layer: Layer; readonly key: undefined };
+
+/**
+ * Brings every layer of a manifest and makes it a committed snapshot named by its chainID. Layers are fetched and
+ * extracted side by side, each into a directory of its own; they are committed in order, in one batch. A layer that
+ * builds on what is below it (a hard link down, a path through a lower symlink) is extracted once its parents are there.
+ * @returns bytes moved
+ */
+export function* fetchAndUnpack(
+  source: Source,
+  manifest: ImageManifest,
+  config: ImageConfig,
+): Workflow<number> {
+  const layers = yield* plan(manifest, config);
+  let moved = 0;
+  const branch = function* (layer: Layer): Workflow<Extracted> {
+    const labels = { [uncompressedLabel]: layer.diffId };
+    moved += yield* fetchContent(source, layer.descriptor, 'layer', labels);
+    return yield* extract(source, layer);
+  };
+  const extracted = yield* all(layers.map(branch), concurrentLayers);
+  yield* commitInOrder(source, extracted);
+  const top = layers.at(-1);
+  if (top) {
+    const labels = { [`${gcLabels.snapshot}${overlayfs}`]: top.chainId };
+    yield* dispatch({
+      type: 'label-blob',
+      namespace: source.namespace,
+      digest: manifest.config.digest,
+      labels,
+    });
+  }
+  return moved;
+}
+
+function* plan(manifest: ImageManifest, config: ImageConfig): Workflow<readonly Layer[]> {
+  const diffIds = config.rootfs.diff_ids;
+  if (diffIds.length !== manifest.layers.length) {
+    throw new Rejection(
+      'failed-precondition',
+      `the configuration ${manifest.config.digest} has ${diffIds.length} diffIDs for ${manifest.layers.length} layers`,
+    );
+  }
+  const chainIds = yield* perform('chain-ids', { diffIds });
+  return manifest.layers.map((descriptor, at) => ({
+    descriptor,
+    diffId: diffIds[at] as DiffId,
+    chainId: chainIds[at] as SnapshotKey,
+    parent: at === 0 ? undefined : chainIds[at - 1],
+  }));
+}
+
+const refOf = ({ namespace }: Source, key: SnapshotKey): SnapshotRef => ({
+  namespace,
+  snapshotter: overlayfs,
+  key,
+});
+
+function* extract(source: Source, layer: Layer): Workflow<Extracted> {
+  const { namespace, lease } = source;
+  if (findSnapshot((yield* look()).snapshot, refOf(source, layer.chainId))) {
+    const resource = { type: `snapshots/${overlayfs}`, id: layer.chainId };
+    yield* dispatch({ type: 'add-lease-resource', namespace, id: lease, resource });
+    return { layer, key: undefined };
+  }
+  const id = (yield* perform('fresh-name', { kind: 'sortable' })) as SnapshotId;
+  const key = `extract-${id} ${layer.chainId}` as SnapshotKey;
+  yield* perform('make-snapshot', { id, kind: 'active' });
+  yield* dispatch({ type: 'prepare-snapshot', ...refOf(source, key), id, kind: 'active', labels: {}, lease });
+  const applied = yield* apply(layer, id);
+  return { layer, key, id, applied };
+}
+
+function* apply(
+  { descriptor, diffId }: Layer,
+  into: SnapshotId,
+  parents?: readonly SnapshotId[],
+): Workflow<Applied | 'needs-parents'> {
+  const applied = yield* perform('apply-layer', {
+    layer: descriptor,
+    into,
+    ...(parents === undefined ? {} : { parents }),
+  });
+  if (applied !== 'needs-parents' && applied.diffId !== diffId)
+    throw wrongDiffId(descriptor.digest, diffId, applied);
+  return applied;
+}
+
+const wrongDiffId = (layer: Digest, wanted: DiffId, { diffId }: Applied) =>
+  new Rejection(
+    'failed-precondition',
+    `layer ${layer} unpacks to ${diffId}, but the image's configuration says ${wanted}; the image is broken`,
+  );
+
+function* commitInOrder(source: Source, extracted: readonly Extracted[]): Workflow<void> {
+  let ready: Command[] = [];
+  const flush = function* (): Workflow<void> {
+    if (ready.length > 0) yield* dispatch(...ready);
+    ready = [];
+  };
+  for (const one of extracted) {
+    if (one.key === undefined) continue;
+    let { applied } = one;
+    if (applied === 'needs-parents') {
+      yield* flush();
+      applied = yield* apply(one.layer, one.id, yield* idsBelow(source, one.layer));
+    }
+    if (applied === 'needs-parents') {
+      throw new Rejection(
+        'internal',
+        `layer ${one.layer.descriptor.digest} asks for parents that it was given`,
+      );
+    }
+    ready.push(...(yield* commitment(source, one.layer, one.key, applied)));
+  }
+  yield* flush();
+}
+
+/** The commands that name an extracted layer; where another pull was first, those that let go of it again. */
+function* commitment(
+  source: Source,
+  layer: Layer,
+  key: SnapshotKey,
+  applied: Applied,
+): Workflow<readonly Command[]> {
+  const { namespace, lease } = source;
+  if (findSnapshot((yield* look()).snapshot, refOf(source, layer.chainId))) {
+    const resource = { type: `snapshots/${overlayfs}`, id: layer.chainId };
+    return [
+      { type: 'add-lease-resource', namespace, id: lease, resource },
+      { type: 'remove-snapshot', ...refOf(source, key), cause: { by: 'request' } },
+    ];
+  }
+  const parent = layer.parent === undefined ? {} : { parent: layer.parent };
+  const { usage } = applied;
+  return [
+    {
+      type: 'commit-snapshot',
+      ...refOf(source, key),
+      name: layer.chainId,
+      ...parent,
+      usage,
+      labels: {},
+      lease,
+    },
+  ];
+}
+
+function* idsBelow(source: Source, { parent }: Layer): Workflow<readonly SnapshotId[]> {
+  if (parent === undefined) return [];
+  const { snapshot } = yield* look();
+  const below = findSnapshot(snapshot, refOf(source, parent));
+  return below ? [below.id, ...ancestors(snapshot, below).map(({ id }) => id)] : [];
+}
