@@ -1,0 +1,55 @@
+import type { Event } from '../../../gen/shiplog/v1/types_pb.ts';
+import { printable, timestamp } from './units.ts';
+
+/** Who did it: user (uid) by the program that called, and what that calls itself. */
+export const actorText = (event: Event): string => {
+  const actor = event.actor;
+  if (!actor) return 'unknown';
+  const user = actor.uid === 0n ? 'root(0)' : `uid ${actor.uid}`;
+  const program = actor.exe || actor.client || 'unknown';
+  return `${user} via ${program}[${actor.pid}]`;
+};
+
+const parsePayload = (event: Event): unknown => {
+  try {
+    const payload: unknown = JSON.parse(event.data);
+    return payload;
+  } catch (error) {
+    if (error instanceof SyntaxError) return event.data;
+    throw error;
+  }
+};
+
+/** An event with names that templates can use. */
+export const eventRow = (event: Event) => ({
+  Position: event.position,
+  Time: timestamp(event.wallUs),
+  Type: event.type,
+  Version: event.version,
+  Subject: event.subject,
+  Summary: event.summary,
+  Who: actorText(event),
+  Why: event.reason,
+  Actor: event.actor
+    ? {
+        Uid: event.actor.uid,
+        Gid: event.actor.gid,
+        Pid: event.actor.pid,
+        Exe: event.actor.exe,
+        Client: event.actor.client,
+      }
+    : null,
+  Correlation: event.correlation,
+  Causation: event.causation ?? null,
+  Boot: event.boot,
+  Data: parsePayload(event),
+});
+
+export type EventRow = ReturnType<typeof eventRow>;
+
+/** One line: time, position, subject, type, and what it says. */
+export const eventLine = (row: EventRow): string =>
+  printable(
+    `${row.Time} ${row.Position} ${row.Subject} ${row.Type}${row.Summary ? `: ${row.Summary}` : ''}` +
+      ` (${row.Who}${row.Why ? `; why: ${row.Why}` : ''})`,
+  );

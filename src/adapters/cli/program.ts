@@ -1,0 +1,108 @@
+import type { Command as TypedCommand } from '@commander-js/extra-typings';
+import { Command, Option } from 'commander';
+import { clientVersion } from './client-version.ts';
+import type { Task, Verb } from './verb.ts';
+import { verbGroups, verbNamed, verbs } from './verbs.ts';
+
+/** Flags that every verb takes, before or after its name. */
+export interface GlobalOptions {
+  readonly address?: string;
+  readonly namespace?: string;
+  readonly reason?: string;
+  readonly debug?: boolean;
+}
+
+/** `-n` stands before the verb only: behind it, docker's `logs -n` has it. */
+const globalFlags = (place: 'program' | 'verb'): Option[] => [
+  new Option('--address <socket>', "the daemon's socket [env SHIPLOG_ADDRESS]"),
+  new Option(
+    place === 'program' ? '-n, --namespace <name>' : '--namespace <name>',
+    'the tenancy to work in [env SHIPLOG_NAMESPACE] (default: default)',
+  ),
+  new Option('--reason <text>', 'why, in your own words; kept in the log with every event this makes'),
+  new Option('--debug', 'show the stack and code of errors'),
+];
+
+const takesValue = (word: string): boolean => ['--address', '-n', '--namespace', '--reason'].includes(word);
+
+/** The verb that `argv` asks for, read without parsing it, so that only this one is loaded. */
+export const verbIn = (argv: readonly string[]): string | undefined => {
+  let index = 0;
+  while (index < argv.length) {
+    const word = argv[index] ?? '';
+    if (word !== 'help' && !word.startsWith('-')) return verbNamed(word);
+    index += takesValue(word) ? 2 : 1;
+  }
+  return undefined;
+};
+
+const examplesOf = (verb: Verb): string => {
+  const width = Math.max(...verb.examples.map(([line]) => line.length));
+  const lines = verb.examples.map(([line, says]) => `  ${line.padEnd(width)}  # ${says}`);
+  return `\nExamples:\n${lines.join('\n')}\n`;
+};
+
+const rootExamples = `
+Examples:
+  shiplog run --rm -it debian bash      # a shell in a fresh container
+  shiplog history web                   # who did what to it, when and why
+  shiplog why sha256:4bcff63911fc       # what keeps these bytes on the disk
+
+A thing is named by its id, the beginning of its id, or its name. 'shiplog VERB --help' tells more of a verb.
+`;
+
+/** Adds one verb, whole when its module is given, else only its name and summary, for the list of verbs. */
+const addVerb = (
+  program: Command,
+  name: string,
+  verb: Verb | undefined,
+  perform: (task: Task, command: Command) => Promise<void>,
+): void => {
+  const entry = verbs[name];
+  if (!entry) return;
+  const command = program.command(name).description(entry.summary).helpGroup(`${entry.group}:`);
+  if (entry.alias) command.alias(entry.alias);
+  if (!verb) return;
+  command.configureHelp({ sortOptions: false }).addHelpText('after', examplesOf(verb));
+  // The typed command is the same object; only its types know of the flags added so far.
+  verb.declare(command as unknown as TypedCommand, (task) => perform(task, command));
+  command.optionsGroup('Global options:');
+  for (const flag of globalFlags('verb')) command.addOption(flag);
+};
+
+export interface ProgramOptions {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly columns: number;
+  readonly perform: (task: Task, command: Command) => Promise<void>;
+  /** The verbs that were loaded. */
+  readonly loaded: Readonly<Record<string, Verb>>;
+}
+
+/** The tree of commands; throws CommanderError instead of leaving the process. */
+export const makeProgram = ({ out, err, columns, perform, loaded }: ProgramOptions): Command => {
+  const program = new Command('shiplog')
+    .version(`shiplog ${clientVersion}`, '--version', 'show the version of this client')
+    .description('Runs containers, and answers from its log for everything it did.')
+    .usage('[options] VERB …')
+    .helpOption('-h, --help', 'show this help')
+    .enablePositionalOptions()
+    .helpCommand('help [verb]', 'show help of a verb')
+    .exitOverride()
+    .configureOutput({
+      writeOut: out,
+      writeErr: err,
+      getOutHelpWidth: () => columns,
+      getErrHelpWidth: () => columns,
+      outputError: (text, print) => print(text.replace(/^error: /, 'shiplog: ')),
+    })
+    .showHelpAfterError("see 'shiplog --help' or 'shiplog VERB --help'")
+    .addHelpText('after', rootExamples);
+  for (const flag of globalFlags('program')) program.addOption(flag);
+  for (const group of verbGroups) {
+    for (const [name, entry] of Object.entries(verbs)) {
+      if (entry.group === group) addVerb(program, name, loaded[name], perform);
+    }
+  }
+  return program;
+};

@@ -1,0 +1,121 @@
+import { type Command, CommanderError } from 'commander';
+import type { ShiplogClient } from '../../client/connect.ts';
+import { ShiplogError } from '../../client/shiplog-error.ts';
+import { type CliIo, OutputClosed, write } from './cli-io.ts';
+import { Exit, exitCodeOf, exitCodes, isUsageError } from './exit-codes.ts';
+import { type GlobalOptions, makeProgram, verbIn } from './program.ts';
+import type { Task, VerbContext } from './verb.ts';
+import { verbs } from './verbs.ts';
+
+const usageExitCodes: Readonly<Record<string, number>> = {
+  'commander.helpDisplayed': exitCodes.ok,
+  'commander.help': exitCodes.failed,
+  'commander.unknownCommand': exitCodes.failed,
+};
+
+/** Aborted by SIGINT and SIGTERM; the second of them ends the process at once. */
+const abortOnSignal = (io: CliIo): { readonly signal: AbortSignal; release(): void } => {
+  const controller = new AbortController();
+  const abort = () => {
+    controller.abort();
+    release();
+  };
+  const release = () => {
+    io.signals.off('SIGINT', abort);
+    io.signals.off('SIGTERM', abort);
+  };
+  io.signals.on('SIGINT', abort);
+  io.signals.on('SIGTERM', abort);
+  return { signal: controller.signal, release };
+};
+
+const describe = (error: unknown, verb: string, debug: boolean): string => {
+  const message = error instanceof Error ? error.message : String(error);
+  const line = error instanceof ShiplogError && error.unreachable ? message : `${verb}: ${message}`;
+  const code = error instanceof ShiplogError ? `\ncode: ${error.code}` : '';
+  const stack = error instanceof Error ? `\n${error.stack ?? ''}` : '';
+  const advice = isUsageError(error) && !message.includes('--help') ? `; see 'shiplog ${verb} --help'` : '';
+  return `shiplog: ${line}${advice}${debug ? `${code}${stack}` : ''}\n`;
+};
+
+interface Invocation {
+  readonly io: CliIo;
+  readonly verb: string;
+  readonly task: Task;
+  readonly options: GlobalOptions;
+}
+
+/** Runs one verb with its context, and turns whatever it throws into words and a code. */
+const performTask = async ({ io, verb, task, options }: Invocation): Promise<number> => {
+  let client: ShiplogClient | undefined;
+  const { signal, release } = abortOnSignal(io);
+  const debug = options.debug ?? false;
+  const context: VerbContext = {
+    io,
+    namespace: options.namespace ?? (io.env['SHIPLOG_NAMESPACE'] || 'default'),
+    signal,
+    takeSignals: release,
+    complain: async (error) => write(io.stderr, describe(error, verb, debug)),
+    client: async () => {
+      const { connect } = await import('../../client/connect.ts');
+      const address = options.address ?? (io.env['SHIPLOG_ADDRESS'] || undefined);
+      client ??= connect({
+        client: 'shiplog',
+        ...(address === undefined ? {} : { address }),
+        ...(options.reason === undefined ? {} : { reason: options.reason }),
+      });
+      return client;
+    },
+  };
+  try {
+    return await task(context);
+  } catch (error) {
+    if (signal.aborted) return exitCodes.interrupted;
+    if (!(error instanceof Exit) && !(error instanceof OutputClosed)) await context.complain(error);
+    return exitCodeOf(error, verb);
+  } finally {
+    release();
+    client?.close();
+  }
+};
+
+/**
+ * The whole command line, apart from the process around it.
+ *
+ * @param argv the words after `shiplog`
+ * @returns the exit code
+ */
+export const run = async (argv: readonly string[], io: CliIo): Promise<number> => {
+  if (argv[0] === '__complete') {
+    const { complete } = await import('./complete.ts');
+    return complete(argv.slice(1), io);
+  }
+  // Without these, a closed pipe would be an uncaught error; the write that met it fails by itself.
+  for (const stream of [io.stdout, io.stderr]) stream.on('error', () => undefined);
+  const name = verbIn(argv);
+  const loaded = name === undefined ? undefined : await verbs[name]?.load();
+  const printed: Promise<void>[] = [];
+  let exitCode: number = exitCodes.ok;
+  const perform = async (task: Task, command: Command): Promise<void> => {
+    const options = { ...command.parent?.opts<GlobalOptions>(), ...command.opts<GlobalOptions>() };
+    exitCode = await performTask({ io, verb: command.name(), task, options });
+  };
+  const program = makeProgram({
+    out: (text) => printed.push(write(io.stdout, text)),
+    err: (text) => printed.push(write(io.stderr, text)),
+    columns: io.stdout.columns ?? 100,
+    perform,
+    loaded: name === undefined || loaded === undefined ? {} : { [name]: loaded.verb },
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return usageExitCodes[error.code] ?? exitCodes.own;
+  } finally {
+    await Promise.all(printed).catch((error: unknown) => {
+      if (!(error instanceof OutputClosed)) throw error;
+    });
+  }
+};

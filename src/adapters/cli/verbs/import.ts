@@ -1,0 +1,50 @@
+import { createReadStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { type CliIo, write } from '../cli-io.ts';
+import { given } from '../container-flags/options.ts';
+import { UsageError } from '../exit-codes.ts';
+import { parsePlatform } from '../parse/platform.ts';
+import type { Verb } from '../verb.ts';
+
+const CHUNK_BYTES = 1024 * 1024;
+
+const source = (file: string | undefined, io: CliIo): NodeJS.ReadableStream => {
+  if (file !== undefined && file !== '-') {
+    return createReadStream(resolve(io.cwd, file), { highWaterMark: CHUNK_BYTES });
+  }
+  if (io.stdin.isTTY) throw new UsageError('no archive: name a file, or pipe one into standard input');
+  return io.stdin;
+};
+
+async function* requests(options: { namespace: string; name: string }, archive: NodeJS.ReadableStream) {
+  yield { request: { case: 'options' as const, value: options } };
+  for await (const chunk of archive) {
+    const data = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    yield { request: { case: 'data' as const, value: data } };
+  }
+}
+
+export const verb: Verb = {
+  examples: [
+    ['shiplog import app.tar', "images of an archive made by 'docker save' or 'shiplog export'"],
+    ['zcat app.tar.gz | shiplog import --name app:1.2', 'from a pipe, with a name for what has none'],
+  ],
+  declare: (command, perform) =>
+    command
+      .argument('[file]', "archive, plain or gzip; standard input if not given or '-'")
+      .option('-i, --input <file>', 'the archive, as docker load has it')
+      .option('--name <name>', 'name for images that the archive leaves unnamed')
+      .option('--platform <os/arch>', 'platform to unpack', parsePlatform)
+      .option('-q, --quiet', 'print only names')
+      .action((file, flags) =>
+        perform(async ({ io, namespace, client, signal }) => {
+          if (file !== undefined && flags.input !== undefined) throw new UsageError('give one archive');
+          const archive = source(file ?? flags.input, io);
+          const options = { namespace, name: flags.name ?? '', ...given({ platform: flags.platform }) };
+          const { names } = await (await client()).images.import(requests(options, archive), { signal });
+          const prefix = flags.quiet ? '' : 'Loaded image: ';
+          await write(io.stdout, names.map((name) => `${prefix}${name}\n`).join(''));
+          return 0;
+        }),
+      ),
+};
