@@ -1,0 +1,123 @@
+import type { Subject } from '../domain/envelope.ts';
+import type { Position, Timestamp } from '../domain/identity.ts';
+import type { Command } from '../domain/world.ts';
+import {
+  type Collectable,
+  keepersOf,
+  later,
+  type ReferenceGraph,
+  remove,
+  searchRoot,
+} from './reference-graph.ts';
+
+/** A thing that nothing keeps, and the event that took its last keeper away, where it ever had one. */
+export type Garbage = Collectable & { readonly freedBy?: Position };
+
+export interface CollectOptions {
+  /** Stop at so many. */
+  readonly limit?: number;
+  /** Also give up writes of content that began before this and that no lease holds; none when absent. */
+  readonly ingestsBefore?: Timestamp;
+}
+
+const garbageOf = (
+  graph: ReferenceGraph,
+  subject: Subject,
+  { ingestsBefore = 0 as Timestamp }: CollectOptions,
+  cutOffBy: Position | undefined,
+): Garbage | undefined => {
+  const node = graph.nodes.get(subject);
+  const thing = node?.collectable;
+  if (!thing || (thing.kind === 'ingest' && thing.startedAt >= ingestsBefore)) return undefined;
+  const freedBy = later(node.lost, cutOffBy);
+  return freedBy === undefined ? thing : { ...thing, freedBy };
+};
+
+/** By subject, the event that cut it off from the last root. */
+type Circle = ReadonlyMap<Subject, Position | undefined>;
+
+/** Things that keep only one another: everything seen on the way back from a suspect that meets no root. */
+const circles = (graph: ReferenceGraph): Circle => {
+  const live = new Set<Subject>();
+  const dead = new Map<Subject, Position | undefined>();
+  for (const suspect of graph.suspects.values()) {
+    if (live.has(suspect) || dead.has(suspect)) continue;
+    const { found, nodes } = searchRoot(graph, suspect);
+    if (found) {
+      for (const node of nodes) live.add(node);
+      continue;
+    }
+    const lost = nodes.map((node) => graph.nodes.get(node)?.lost).reduce(later, undefined);
+    for (const node of nodes) dead.set(node, lost);
+  }
+  return dead;
+};
+
+/** Snapshots before the ones they are built on; the rest of a circle may go in any order. */
+const childrenFirst = (graph: ReferenceGraph, dead: Circle): readonly Subject[] => {
+  const order: Subject[] = [];
+  const waiting = new Map<Subject, number>();
+  for (const subject of dead.keys()) {
+    const children = [...keepersOf(graph, subject)].filter(({ kind }) => kind === 'parent').length;
+    if (children === 0) order.push(subject);
+    else waiting.set(subject, children);
+  }
+  for (const subject of order) {
+    for (const { kind, to } of graph.nodes.get(subject)?.out.values() ?? []) {
+      const left = waiting.get(to);
+      if (kind !== 'parent' || left === undefined) continue;
+      if (left === 1) order.push(to);
+      waiting.set(to, left - 1);
+    }
+  }
+  return order;
+};
+
+/**
+ * What can be removed now, in an order in which it can be removed: no snapshot before its children, nothing before what
+ * still names it (but for circles). Costs what the garbage costs, not what the store holds.
+ */
+export const collectable = (graph: ReferenceGraph, options: CollectOptions = {}): readonly Garbage[] => {
+  const limit = options.limit ?? Number.POSITIVE_INFINITY;
+  const garbage: Garbage[] = [];
+  let rest = graph;
+  let circle: Circle = new Map();
+  let queue: Subject[] = [...graph.free.values()];
+  while (queue.length > 0) {
+    for (const subject of queue) {
+      const found = garbageOf(rest, subject, options, circle.get(subject));
+      if (!found) continue;
+      if (garbage.length >= limit) return garbage;
+      garbage.push(found);
+      const kept = [...(rest.nodes.get(subject)?.out.values() ?? [])];
+      rest = remove(rest, subject, found.freedBy);
+      for (const { to } of kept) if (rest.free.has(to)) queue.push(to);
+    }
+    circle = circles(rest);
+    queue = [...childrenFirst(rest, circle)];
+  }
+  return garbage;
+};
+
+/**
+ * The commands that remove garbage, each with what freed it. They hold only in the world that the garbage was found in:
+ * decide them before any other command changes it.
+ */
+export const removalCommands = (garbage: readonly Garbage[]): readonly Command[] =>
+  garbage.map((found): Command => {
+    const { freedBy } = found;
+    const cause =
+      freedBy === undefined ? { by: 'gc' as const } : { by: 'gc' as const, freedBy: String(freedBy) };
+    switch (found.kind) {
+      case 'blob':
+        return { type: 'remove-blob', namespace: found.namespace, digest: found.digest, cause };
+      case 'snapshot': {
+        const { namespace, snapshotter, key } = found;
+        return { type: 'remove-snapshot', namespace, snapshotter, key, cause };
+      }
+      case 'ingest':
+        return { type: 'abort-ingest', namespace: found.namespace, ref: found.ref, cause };
+      default:
+        return found satisfies never;
+    }
+  });

@@ -1,0 +1,111 @@
+import type { Fact } from '../domain/event.ts';
+import { familiarName } from '../domain/image-reference.ts';
+import type { RemovalCause } from '../domain/removal.ts';
+import { signalName } from '../domain/signals.ts';
+import type { DomainEvent } from '../domain/world.ts';
+
+type DataOf = { readonly [E in DomainEvent as E['type']]: E['data'] };
+type Sentences = { readonly [T in keyof DataOf]: (data: DataOf[T]) => string };
+// A type beside its data, so that the compiler sees that sentence and data belong together.
+type Typed<T extends keyof DataOf> = {
+  [P in T]: { readonly type: P; readonly data: DataOf[P] };
+}[T];
+
+const labelled = ({ labels }: { readonly labels: Readonly<Record<string, string>> }): string => {
+  const names = Object.keys(labels);
+  return names.length === 0 ? 'labels cleared' : `labels set: ${names.sort().join(', ')}`;
+};
+const because = (cause: RemovalCause): string => {
+  switch (cause.by) {
+    case 'request':
+      return '';
+    case 'gc':
+      return cause.freedBy === undefined ? ' (nothing kept it)' : ` (freed by event ${cause.freedBy})`;
+    case 'recovery':
+      return ` (recovery: ${cause.because})`;
+    default:
+      return cause satisfies never;
+  }
+};
+const bytes = (size: number): string => `${size} bytes`;
+
+const sentences: Sentences = {
+  'daemon-started': ({ version, pid }) => `shiplogd ${version} started as pid ${pid}`,
+  'daemon-stopped': ({ because }) => `shiplogd stopped: ${because}`,
+  'divergence-found': ({ what, subject, detail, repair }) =>
+    `${what}${subject === undefined ? '' : ` ${subject}`}: ${detail}; ${repair === '' ? 'can not be repaired' : `repair: ${repair}`}`,
+  'recovery-finished': ({ adopted, ended, lost, divergences }) =>
+    `recovered: ${adopted} tasks run on, ${ended} ended meanwhile, ${lost} lost, ${divergences} divergences`,
+  'command-refused': ({ command, subject, code, message }) =>
+    `refused ${command} on ${subject} (${code}): ${message}`,
+
+  'namespace-created': ({ namespace }) => `namespace ${namespace} created`,
+  'namespace-labelled': labelled,
+  'namespace-removed': ({ namespace }) => `namespace ${namespace} removed`,
+
+  'ingest-started': ({ ref }) => `write of content began under '${ref}'`,
+  'ingest-aborted': ({ ref, cause }) => `write of content under '${ref}' given up${because(cause)}`,
+  'blob-committed': ({ size }) => `content stored, ${bytes(size)}`,
+  'blob-labelled': labelled,
+  'blob-removed': ({ size, lastHolder, cause }) =>
+    `content removed${because(cause)}${lastHolder ? `, ${bytes(size)} freed` : ', bytes still held by another namespace'}`,
+
+  'image-created': ({ name, target }) => `image ${name} created, points at ${target.digest}`,
+  'image-updated': ({ name, target }) => `image ${name} updated, points at ${target.digest}`,
+  'image-removed': ({ name, target }) => `image ${name} removed, pointed at ${target.digest}`,
+
+  'snapshot-prepared': ({ kind, parent }) =>
+    `${kind} snapshot prepared${parent === undefined ? '' : ` on ${parent}`}`,
+  'snapshot-committed': ({ name, usage }) => `snapshot committed as ${name}, ${bytes(usage.bytes)}`,
+  'snapshot-labelled': labelled,
+  'snapshot-removed': ({ cause }) => `snapshot removed${because(cause)}`,
+
+  'lease-created': ({ id }) => `lease ${id} created`,
+  'lease-resource-added': ({ resource }) => `lease holds ${resource.type} ${resource.id}`,
+  'lease-resource-removed': ({ resource }) => `lease let go of ${resource.type} ${resource.id}`,
+  'lease-deleted': ({ id, cause }) => `lease ${id} ${cause.by === 'gc' ? 'expired' : 'deleted'}`,
+
+  'container-created': ({ name, image }) =>
+    `container ${name} created${image ? ` from ${familiarName(image.name)}` : ''}`,
+  'container-labelled': labelled,
+  'container-removed': ({ name }) => `container ${name} removed`,
+
+  'task-create-requested': () => 'creation of its process requested',
+  'task-created': ({ pid }) => `process created, pid ${pid}`,
+  'task-start-requested': () => 'start requested',
+  'task-started': ({ pid }) => `started, pid ${pid}`,
+  'task-failed': ({ stage, exitCode, error }) => `${stage} failed with ${exitCode}: ${error}`,
+  'task-pause-requested': () => 'pause requested',
+  'task-paused': () => 'paused',
+  'task-resume-requested': () => 'resume requested',
+  'task-resumed': () => 'resumed',
+  'task-signal-requested': ({ signal, execId, all }) =>
+    `${signalWords(signal)} requested${all ? ' for all processes' : toExec(execId)}`,
+  'task-signalled': ({ signal, execId }) => `${signalWords(signal)} sent${toExec(execId)}`,
+  'task-action-failed': ({ action, error }) => `${action} failed: ${error}`,
+  'task-oom': () => 'a process was killed for want of memory',
+  'task-exited': ({ exitCode }) => `exited with ${exitCode}`,
+  'task-lost': ({ because }) => `lost: ${because}`,
+  'task-deleted': () => 'what its process held was freed',
+  'exec-requested': ({ execId, process }) => `exec ${execId} requested: ${process.args.join(' ')}`,
+  'exec-started': ({ execId, pid }) => `exec ${execId} started, pid ${pid}`,
+  'exec-failed': ({ execId, exitCode, error }) => `exec ${execId} failed with ${exitCode}: ${error}`,
+  'exec-exited': ({ execId, exitCode }) => `exec ${execId} exited with ${exitCode}`,
+  'exec-lost': ({ execId, because }) => `exec ${execId} lost: ${because}`,
+
+  'transfer-started': ({ verb, what }) => `${verb} of ${what} began`,
+  'transfer-finished': ({ digest, bytes: moved }) =>
+    `transfer finished, ${bytes(moved)} moved${digest === undefined ? '' : `, ${digest}`}`,
+  'transfer-failed': ({ code, error }) => `transfer failed (${code}): ${error}`,
+};
+
+const signalWords = (signal: number): string => {
+  const name = signalName(signal);
+  return name === String(signal) ? `signal ${signal}` : `signal ${signal} (${name})`;
+};
+const toExec = (execId: string | undefined): string => (execId === undefined ? '' : ` to exec ${execId}`);
+
+const sentenceOf = <T extends keyof DataOf>({ type, data }: Typed<T>): string => sentences[type](data);
+
+/** What happened, in one line of plain words; the subject stands beside it. */
+export const summarise = (event: Fact<DomainEvent>): string => sentenceOf(event).replace(/\s*\n\s*/g, ' ');

@@ -1,0 +1,259 @@
+import { containerSubject } from '../domain/containers.ts';
+import { blobSubject, ingestSubject } from '../domain/content.ts';
+import type { Subject } from '../domain/envelope.ts';
+import type { Fact } from '../domain/event.ts';
+import type {
+  Digest,
+  IngestRef,
+  Labels,
+  Namespace,
+  Position,
+  SnapshotKey,
+  SnapshotterName,
+} from '../domain/identity.ts';
+import { imageSubject } from '../domain/images.ts';
+import { gcLabels } from '../domain/labels.ts';
+import { type LeasedResource, leaseSubject } from '../domain/leases.ts';
+import type { RemovalCause } from '../domain/removal.ts';
+import { type SnapshotRef, snapshotSubject } from '../domain/snapshots.ts';
+import type { DomainEvent } from '../domain/world.ts';
+import {
+  connect,
+  disconnect,
+  type Edge,
+  type EdgeKind,
+  emptyGraph,
+  keepersOf,
+  type NewEdge,
+  put,
+  type ReferenceGraph,
+  remove,
+} from './reference-graph.ts';
+
+/**
+ * What keeps what, as a fold of the log: an event costs what the edges cost that it makes or takes.
+ *
+ *   image ─target→ blob ─config, layer, manifest→ blob ─unpacked→ snapshot ─parent→ snapshot
+ *   container ─root→ snapshot      container ─image→ blob      lease ─lease→ anything
+ *
+ * Roots are images, containers, leases and whatever bears the gc.root label. References stay within a namespace.
+ */
+export type References = ReferenceGraph;
+export const noReferences: References = emptyGraph;
+
+const contentKind = (suffix: string): EdgeKind => {
+  if (suffix === '.config') return 'config';
+  if (suffix.startsWith('.l.')) return 'layer';
+  if (suffix.startsWith('.m.')) return 'manifest';
+  return 'label';
+};
+
+const labelEdge = (namespace: Namespace, name: string, value: string, bearer: 'blob' | 'other') => {
+  if (name.startsWith(gcLabels.content)) {
+    const suffix = name.slice(gcLabels.content.length);
+    if (suffix !== '' && suffix[0] !== '.' && suffix[0] !== '/') return undefined;
+    return { to: blobSubject(namespace, value as Digest), kind: contentKind(suffix), byLabel: true } as const;
+  }
+  if (name.startsWith(gcLabels.snapshot)) {
+    const snapshotter = name.slice(gcLabels.snapshot.length).split('/', 1)[0];
+    if (!snapshotter) return undefined;
+    const to = snapshotSubject({
+      namespace,
+      snapshotter: snapshotter as SnapshotterName,
+      key: value as SnapshotKey,
+    });
+    return { to, kind: bearer === 'blob' ? 'unpacked' : 'label', byLabel: true } as const;
+  }
+  return undefined;
+};
+
+const labelEdges = (namespace: Namespace, labels: Labels, bearer: 'blob' | 'other'): readonly NewEdge[] =>
+  Object.entries(labels).flatMap(([name, value]) => labelEdge(namespace, name, value, bearer) ?? []);
+
+const isRoot = (labels: Labels): boolean => labels[gcLabels.root] !== undefined;
+const byLabel = (edge: Edge): boolean => edge.byLabel;
+
+const parentEdges = (at: SnapshotRef, parent: SnapshotKey | undefined): readonly NewEdge[] =>
+  parent === undefined
+    ? []
+    : [{ to: snapshotSubject({ ...at, key: parent }), kind: 'parent', byLabel: false }];
+
+/** The subject of what a lease holds; resources name things in the lease's namespace. */
+export const leasedSubject = (namespace: Namespace, { type, id }: LeasedResource): Subject => {
+  if (type === 'content') return blobSubject(namespace, id as Digest);
+  if (type === 'ingests') return ingestSubject(namespace, id as IngestRef);
+  const snapshotter = type.slice('snapshots/'.length) as SnapshotterName;
+  return snapshotSubject({ namespace, snapshotter, key: id as SnapshotKey });
+};
+
+/** What freed the things that a removed one kept: the event that freed it, where gc removed it. */
+const freeing = (cause: RemovalCause, at: Position): Position | undefined => {
+  if (cause.by !== 'gc') return at;
+  return cause.freedBy === undefined ? undefined : (BigInt(cause.freedBy) as Position);
+};
+
+type EventOf<T extends DomainEvent['type']> = Fact<Extract<DomainEvent, { type: T }>>;
+
+const putImage = (state: References, event: EventOf<'image-created' | 'image-updated'>): References => {
+  const { namespace, target, labels } = event.data;
+  const edges: readonly NewEdge[] = [
+    { to: blobSubject(namespace, target.digest), kind: 'target', byLabel: false },
+    ...labelEdges(namespace, labels, 'other'),
+  ];
+  return put(state, event.subject, { root: true }, edges, event.position);
+};
+
+const putBlob = (state: References, event: EventOf<'blob-committed' | 'blob-labelled'>): References => {
+  const { namespace, digest, labels } = event.data;
+  const subject = blobSubject(namespace, digest);
+  const node = { collectable: { kind: 'blob', namespace, digest }, root: isRoot(labels) } as const;
+  return put(state, subject, node, labelEdges(namespace, labels, 'blob'), event.position);
+};
+
+const snapshotNode = ({ namespace, snapshotter, key }: SnapshotRef, labels: Labels) =>
+  ({ collectable: { kind: 'snapshot', namespace, snapshotter, key }, root: isRoot(labels) }) as const;
+
+const prepared = (state: References, event: EventOf<'snapshot-prepared'>): References => {
+  const { namespace, parent, labels } = event.data;
+  const edges = [...parentEdges(event.data, parent), ...labelEdges(namespace, labels, 'other')];
+  return put(state, event.subject, snapshotNode(event.data, labels), edges, event.position);
+};
+
+/**
+ * A commit gives a snapshot another name. It keeps its parent, and who leased its key leases what the key became; a
+ * hold on the key itself stays as well, for the key may be used again.
+ */
+const committed = (state: References, event: EventOf<'snapshot-committed'>): References => {
+  const { namespace, name, labels } = event.data;
+  const key = snapshotSubject(event.data);
+  const made = { ...event.data, key: name };
+  const to = snapshotSubject(made);
+  const old = state.nodes.get(key);
+  const parents = [...(old?.out.values() ?? [])].filter(({ kind }) => kind === 'parent');
+  const node = snapshotNode(made, labels);
+  const renamed = old?.lost === undefined ? node : { ...node, lost: old.lost };
+  let next = put(state, to, renamed, labelEdges(namespace, labels, 'other'), event.position);
+  for (const { since, ...parent } of parents) next = connect(next, to, parent, since);
+  for (const { from, kind } of keepersOf(state, key)) {
+    if (kind === 'lease') next = connect(next, from, { to, kind, byLabel: false, via: key }, event.position);
+  }
+  return remove(next, key, undefined);
+};
+
+const relabelled = (
+  state: References,
+  subject: Subject,
+  labels: Labels,
+  namespace: Namespace,
+  at: Position,
+): References => {
+  const node = state.nodes.get(subject);
+  if (!node) return state;
+  const { collectable } = node;
+  const made = collectable ? { collectable, root: isRoot(labels) } : { root: true };
+  return put(state, subject, made, labelEdges(namespace, labels, 'other'), at, byLabel);
+};
+
+const letGo = (state: References, event: EventOf<'lease-resource-removed'>): References => {
+  const { namespace, resource } = event.data;
+  const held = leasedSubject(namespace, resource);
+  const edges = [...(state.nodes.get(event.subject)?.out.values() ?? [])];
+  return edges
+    .filter(({ to, via }) => (via === undefined ? to === held : via === held))
+    .reduce((next, edge) => disconnect(next, edge, event.position), state);
+};
+
+const putContainer = (state: References, event: EventOf<'container-created'>): References => {
+  const { namespace, image, snapshotter, snapshotKey, labels } = event.data;
+  const snapshot = snapshotSubject({ namespace, snapshotter, key: snapshotKey });
+  const images: readonly NewEdge[] = image
+    ? [{ to: blobSubject(namespace, image.digest), kind: 'image', byLabel: false }]
+    : [];
+  const edges: readonly NewEdge[] = [
+    { to: snapshot, kind: 'root', byLabel: false },
+    ...images,
+    ...labelEdges(namespace, labels, 'other'),
+  ];
+  return put(state, event.subject, { root: true }, edges, event.position);
+};
+
+const commitIngest = (state: References, event: EventOf<'blob-committed'>): References => {
+  const { namespace, ref } = event.data;
+  return ref === undefined ? state : remove(state, ingestSubject(namespace, ref), event.position);
+};
+
+/** The references after an event; events about other things change nothing. */
+export const evolveReferences = (state: References, event: Fact<DomainEvent>): References => {
+  const { position } = event;
+  switch (event.type) {
+    case 'image-created':
+    case 'image-updated':
+      return putImage(state, event);
+    case 'image-removed':
+      return remove(state, imageSubject(event.data.namespace, event.data.name), position);
+    case 'ingest-started': {
+      const { namespace, ref } = event.data;
+      const startedAt = event.meta.time.wall;
+      const node = { collectable: { kind: 'ingest', namespace, ref, startedAt }, root: false } as const;
+      return put(state, ingestSubject(namespace, ref), node, [], position);
+    }
+    case 'ingest-aborted':
+      return remove(state, ingestSubject(event.data.namespace, event.data.ref), position);
+    case 'blob-committed':
+      return putBlob(commitIngest(state, event), event);
+    case 'blob-labelled':
+      return state.nodes.has(event.subject) ? putBlob(state, event) : state;
+    case 'blob-removed':
+    case 'snapshot-removed':
+      return remove(state, event.subject, freeing(event.data.cause, position));
+    case 'snapshot-prepared':
+      return prepared(state, event);
+    case 'snapshot-committed':
+      return committed(state, event);
+    case 'snapshot-labelled':
+    case 'container-labelled':
+      return relabelled(state, event.subject, event.data.labels, event.data.namespace, position);
+    case 'lease-created':
+      return put(state, leaseSubject(event.data.namespace, event.data.id), { root: true }, [], position);
+    case 'lease-resource-added': {
+      const to = leasedSubject(event.data.namespace, event.data.resource);
+      return connect(state, event.subject, { to, kind: 'lease', byLabel: false }, position);
+    }
+    case 'lease-resource-removed':
+      return letGo(state, event);
+    case 'lease-deleted':
+      return remove(state, event.subject, position);
+    case 'container-created':
+      return putContainer(state, event);
+    case 'container-removed':
+      return remove(state, containerSubject(event.data.namespace, event.data.id), position);
+    default:
+      return state;
+  }
+};
+
+/**
+ * The shortest way from something that is kept for its own sake down to a thing.
+ * @returns no edges where the thing itself is a root; undefined where nothing keeps it, or it is not here
+ */
+export const pathFromRoot = (state: References, subject: Subject): readonly Edge[] | undefined => {
+  const node = state.nodes.get(subject);
+  if (!node) return undefined;
+  if (node.root) return [];
+  const next = new Map<Subject, Edge>();
+  const trace = (edge: Edge): readonly Edge[] => {
+    const path = [edge];
+    for (let at = next.get(edge.to); at !== undefined; at = next.get(at.to)) path.push(at);
+    return path;
+  };
+  const queue: Subject[] = [subject];
+  for (const at of queue) {
+    for (const edge of keepersOf(state, at)) {
+      if (edge.from === subject || next.has(edge.from)) continue;
+      if (state.nodes.get(edge.from)?.root) return trace(edge);
+      next.set(edge.from, edge);
+      queue.push(edge.from);
+    }
+  }
+  return undefined;
+};

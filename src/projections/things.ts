@@ -1,0 +1,121 @@
+import { containerSubject } from '../domain/containers.ts';
+import { blobSubject, ingestSubject } from '../domain/content.ts';
+import { hostSubject, Subject } from '../domain/envelope.ts';
+import type { Fact } from '../domain/event.ts';
+import type { Namespace } from '../domain/identity.ts';
+import { imageSubject } from '../domain/images.ts';
+import { leaseSubject } from '../domain/leases.ts';
+import { Rejection } from '../domain/rejection.ts';
+import { snapshotSubject } from '../domain/snapshots.ts';
+import { transferSubject } from '../domain/transfers.ts';
+import type { DomainEvent, World } from '../domain/world.ts';
+import { containersOf } from './containers.ts';
+import { fullName, startsDigest } from './images.ts';
+
+interface Thing {
+  readonly subject: Subject;
+  /** Whether a text is its id or name. */
+  readonly is: (text: string) => boolean;
+  /** Whether a text begins its id, where that is long and made by a machine. */
+  readonly begins: (text: string) => boolean;
+}
+const never = () => false;
+const within = <T extends { readonly namespace: Namespace }>(items: Iterable<T>, namespace: Namespace) =>
+  [...items].filter((item) => item.namespace === namespace);
+
+/** Everything in a namespace that a text may mean. */
+const thingsOf = (world: World, ns: Namespace): readonly Thing[] => [
+  ...containersOf(world, ns).map(({ id, name }) => ({
+    subject: containerSubject(ns, id),
+    is: (text: string) => text === id || text === name,
+    begins: (text: string) => id.startsWith(text),
+  })),
+  ...within(world.image.values(), ns).map(({ name }) => ({
+    subject: imageSubject(ns, name),
+    is: (text: string) => text === name || fullName(text) === name,
+    begins: never,
+  })),
+  ...within(world.content.blobs.values(), ns).map(({ digest }) => ({
+    subject: blobSubject(ns, digest),
+    is: (text: string) => text === digest || text === digest.slice(digest.indexOf(':') + 1),
+    begins: (text: string) => startsDigest(text, digest),
+  })),
+  ...within(world.snapshot.values(), ns).map((snapshot) => ({
+    subject: snapshotSubject(snapshot),
+    is: (text: string) => text === snapshot.key || text === `${snapshot.snapshotter}/${snapshot.key}`,
+    begins: (text: string) => startsDigest(text, snapshot.key),
+  })),
+  ...within(world.lease.values(), ns).map(({ id }) => ({
+    subject: leaseSubject(ns, id),
+    is: (text: string) => text === id,
+    begins: never,
+  })),
+  ...within(world.content.ingests.values(), ns).map(({ ref }) => ({
+    subject: ingestSubject(ns, ref),
+    is: (text: string) => text === ref,
+    begins: never,
+  })),
+  ...within(world.transfer.values(), ns).map(({ id }) => ({
+    subject: transferSubject(ns, id),
+    is: (text: string) => text === id,
+    begins: never,
+  })),
+];
+
+/**
+ * The things that a text means: a subject as it stands in the log, or an id, name, digest, snapshot key or lease id; the
+ * start of a container's id, of a digest or of a snapshot's chainID will do where only one thing begins so.
+ * @returns none where nothing here is called so (look for it in the log with {@link matchesRemoved});
+ *   `invalid-argument` naming the candidates where a start fits several things
+ */
+export const resolveThing = (
+  world: World,
+  namespace: Namespace,
+  text: string,
+): readonly Subject[] | Rejection => {
+  if (text === '')
+    return new Rejection('invalid-argument', 'nothing was named: give an id, a name or a digest');
+  if (text === hostSubject) return [hostSubject];
+  const subject = Subject.safeParse(text);
+  const things = thingsOf(world, namespace);
+  const exact = things.filter((thing) => thing.is(text)).map((thing) => thing.subject);
+  if (exact.length > 0) return exact;
+  if (subject.success) return [subject.data];
+  const begun = things.filter((thing) => thing.begins(text)).map((thing) => thing.subject);
+  // A base layer and its snapshot may bear the same digest.
+  if (new Set(begun.map(tailOf)).size < 2) return begun;
+  const some = begun.slice(0, 8).sort().join(', ');
+  return new Rejection(
+    'invalid-argument',
+    `'${text}' may be ${some}${begun.length > 8 ? ` and ${begun.length - 8} more` : ''}; give more of it`,
+  );
+};
+
+const idOf = (subject: Subject): string => subject.split('/').slice(2).join('/');
+const tailOf = (subject: Subject): string => subject.slice(subject.lastIndexOf('/') + 1);
+
+/** Fewer characters would fit too much in a log. */
+const SHORTEST_START = 4;
+
+/**
+ * Finds things that are gone, by a scan over the log: whether an event is about something that a text may have meant.
+ * A container's name is in its first and last event only, and a snapshot's name in its commit: scan for subjects first,
+ * then for the events of those.
+ */
+export const matchesRemoved = (text: string): ((event: Fact<DomainEvent>) => boolean) => {
+  const image = fullName(text);
+  const long = text.length >= SHORTEST_START;
+  const fits = (subject: Subject): boolean => {
+    const id = idOf(subject);
+    if (id === text || id === image || tailOf(subject) === text) return true;
+    if (!long) return false;
+    return startsDigest(text, tailOf(subject)) || (subject.startsWith('container/') && id.startsWith(text));
+  };
+  return (event) => {
+    if (event.subject === text || fits(event.subject)) return true;
+    if (event.type === 'container-created' || event.type === 'container-removed') {
+      return event.data.name === text;
+    }
+    return event.type === 'snapshot-committed' && event.data.name === text;
+  };
+};
