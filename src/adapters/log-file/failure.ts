@@ -24,7 +24,7 @@ export class LogDamage extends Rejection {
 
 const outOfSpace = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
-/** What an error of the file system means to whoever appends. */
+/** What an error of the file system means to whoever opens or appends. */
 export const ioRejection = (error: unknown, directory: string): Rejection => {
   if (error instanceof Rejection) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
@@ -32,12 +32,12 @@ export const ioRejection = (error: unknown, directory: string): Rejection => {
   return outOfSpace.has(code)
     ? new Rejection(
         'resource-exhausted',
-        `Writing to the log in ${directory} failed: ${words}. Free space there and try again; nothing acknowledged is lost.`,
+        `Using the log in ${directory} failed: ${words}. Free space there and try again; nothing acknowledged is lost.`,
         { cause: error },
       )
     : new Rejection(
         'unavailable',
-        `Writing to the log in ${directory} failed: ${words}. Look at the disk (dmesg) and try again; nothing acknowledged is lost.`,
+        `Using the log in ${directory} failed: ${words}. Look at the disk (dmesg) and the permissions and try again; nothing acknowledged is lost.`,
         { cause: error },
       );
 };

@@ -11,7 +11,7 @@ import { lockWriter, type WriterLock } from './lock.ts';
 import { readBackward, readForward } from './read.ts';
 import { makeDirectory, recover, type TornTail } from './recover.ts';
 import type { Segment } from './segment.ts';
-import { SegmentWriter } from './segment-writer.ts';
+import { type Continuation, SegmentWriter } from './segment-writer.ts';
 
 export interface FileLogOptions {
   /** Absolute path; made where it is missing. */
@@ -24,28 +24,23 @@ export interface FileLogOptions {
 
 /**
  * Opens the log in a directory, for writing; makes it where there is none.
- * @throws Rejection `unavailable` (another writer has it), `failed-precondition` (another format version);
- *   LogDamage (`data-loss`) with file and offset
+ * @throws Rejection `unavailable` (another writer has it, I/O error), `resource-exhausted` (disk full),
+ *   `failed-precondition` (another format version); LogDamage (`data-loss`) with file and offset
  */
 export const openFileLog = async (options: FileLogOptions): Promise<Log> => {
   const { directory, segmentBytes = 64 * 1024 * 1024 } = options;
-  await makeDirectory(directory);
-  const lock = lockWriter(directory);
+  let lock: WriterLock | undefined;
   try {
+    await makeDirectory(directory);
+    lock = lockWriter(directory);
     const found = await recover(directory);
     if (found.torn !== undefined) options.onTornTail?.(found.torn);
-    const { segments, logId } = found;
-    const writer = await SegmentWriter.open({
-      directory,
-      logId,
-      segmentBytes,
-      segments,
-      prepared: found.size,
-    });
+    const { segments, logId, size } = found;
+    const writer = await SegmentWriter.open({ directory, logId, segmentBytes, segments, prepared: size });
     return new FileLog({ ...found, directory, lock, writer });
   } catch (error) {
-    lock.release();
-    throw error;
+    lock?.release();
+    throw ioRejection(error, directory);
   }
 };
 
@@ -87,7 +82,7 @@ class FileLog implements Log {
   #waiters: Waiter[] = [];
   #running: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
-  /** Whether the end of the file vouches for all of it. */
+  /** Whether the file ends with a mark that vouches for all of it. */
   #marked: boolean;
 
   constructor(parts: Parts) {
@@ -200,8 +195,12 @@ class FileLog implements Log {
 
   async #write(): Promise<void> {
     const { writer } = this.#parts;
-    await writer.ready({ base: this.#durable.next, chain: this.#durable.chain });
+    await writer.ready(this.#continuation);
     await writer.write(this.#writing.seal(writer.synced));
+  }
+
+  get #continuation(): Continuation {
+    return { base: this.#durable.next, chain: this.#durable.chain };
   }
 
   #wake(): void {
@@ -216,6 +215,7 @@ class FileLog implements Log {
   /** Gives up everything that is not durable. */
   #fail(reason: Rejection): void {
     this.#head = this.#durable;
+    this.#marked = false;
     this.#filling.clear();
     this.#writing.clear();
     const given = this.#waiters;
@@ -247,11 +247,13 @@ class FileLog implements Log {
 
   /** Ends the file with a mark, so that damage to the last events can't pass for a torn tail at the next start. */
   async #mark(): Promise<void> {
+    const { writer, directory } = this.#parts;
     this.#writing.addMark(this.#durable.next, this.#durable.chain);
     try {
-      await this.#write();
+      await writer.mend(this.#continuation);
+      await writer.write(this.#writing.seal(writer.synced));
     } catch (error) {
-      throw ioRejection(error, this.#parts.directory);
+      throw ioRejection(error, directory);
     }
   }
 }

@@ -65,10 +65,18 @@ export class SegmentWriter {
     return this.#segment.end;
   }
 
-  /** Makes ready for the next write: mends what a failure left, begins a new segment where this one is full. */
+  /** Makes ready for more events: mends what a failure left, begins a new segment where this one is full. */
   async ready(next: Continuation): Promise<void> {
-    if (this.#suspect) await this.#mend(next);
-    else if (this.#segment.end >= this.#segmentBytes) await this.#rotate(next);
+    await this.mend(next);
+    if (this.#segment.end >= this.#segmentBytes) await this.#rotate(next);
+  }
+
+  /** Takes away what a failed write may have left; nothing happens where none failed. */
+  async mend(next: Continuation): Promise<void> {
+    if (!this.#suspect) return;
+    await truncateDurably(this.#segment.path, this.#segment.end);
+    await this.#readBack();
+    await this.#rotate(next);
   }
 
   /** Puts bytes after the end and makes them durable; `commit` then moves the end past them. */
@@ -141,12 +149,6 @@ export class SegmentWriter {
     this.#segments.push(this.#segment);
     this.#suspect = false;
     await closeFile(old);
-  }
-
-  async #mend(next: Continuation): Promise<void> {
-    await truncateDurably(this.#segment.path, this.#segment.end);
-    await this.#readBack();
-    await this.#rotate(next);
   }
 
   /** Reads the durable part again: what was synced must be there. @throws LogDamage */

@@ -14,8 +14,7 @@ export type Tail = 'clean' | 'torn' | 'damage';
  * was written. One that vouches for `offset` proves that what stood there was durable, so it is damage.
  */
 export const judgeTail = async (fd: number, offset: number, size: number): Promise<Tail> => {
-  const nonZero = await firstNonZero(fd, offset, size);
-  if (nonZero === undefined) return 'clean';
+  if (await isZero(fd, offset, size)) return 'clean';
   const rest = Buffer.allocUnsafe(size - offset);
   const length = await readAt(fd, rest, offset);
   const magic = Buffer.alloc(4);
@@ -28,14 +27,15 @@ export const judgeTail = async (fd: number, offset: number, size: number): Promi
   return 'torn';
 };
 
-const firstNonZero = async (fd: number, offset: number, size: number): Promise<number | undefined> => {
-  const chunk = Buffer.allocUnsafe(1024 * 1024);
-  const zeros = Buffer.alloc(chunk.length);
+const zeros = Buffer.alloc(64 * 1024);
+
+const isZero = async (fd: number, offset: number, size: number): Promise<boolean> => {
+  const chunk = Buffer.allocUnsafe(zeros.length);
   for (let at = offset; at < size; ) {
     const read = await readAt(fd, chunk.subarray(0, Math.min(chunk.length, size - at)), at);
-    if (read === 0) return undefined;
-    if (!chunk.subarray(0, read).equals(zeros.subarray(0, read))) return at;
+    if (!chunk.subarray(0, read).equals(zeros.subarray(0, read))) return false;
+    if (read === 0) return true;
     at += read;
   }
-  return undefined;
+  return true;
 };

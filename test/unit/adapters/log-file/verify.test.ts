@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { openFileLog } from '../../../../src/adapters/log-file/file-log.ts';
 import { verifyLog } from '../../../../src/adapters/log-file/verify.ts';
 import { groupStarts, segmentsOf, written } from '../../../support/log-damage.ts';
-import { appendBatches, inTemporaryDirectory, upTo } from '../../../support/log-events.ts';
+import { appendBatches, event, inTemporaryDirectory, upTo } from '../../../support/log-events.ts';
 
 /** Rewrites a group as somebody would who knows the format: with a checksum that fits. */
 const reseal = (bytes: Buffer, at: number): void => {
@@ -76,12 +76,12 @@ describe('verifying a log', () => {
   it('finds what is no envelope', () =>
     inTemporaryDirectory(async (directory) => {
       const log = await openFileLog({ directory });
-      const [ok] = [{ ...(await import('../../../support/log-events.ts')).event(0), version: -1 }];
-      await log.append([ok], log.head);
+      const odd = { ...event(0), version: -1 };
+      await log.append([odd], log.head);
       await log.close();
       expect(await verifyLog(directory)).toMatchObject({
         intact: false,
-        damage: { what: expect.stringMatching(/event 0: it is no envelope: [^]*version/) },
+        damage: { what: expect.stringMatching(/event 0: it is no envelope: [\s\S]*version/) },
       });
     }));
 });
