@@ -12,6 +12,7 @@ import type {
   Platform,
   SnapshotId,
   SnapshotKey,
+  Timestamp,
 } from '../domain/identity.ts';
 import type { ImageReference } from '../domain/image-reference.ts';
 
@@ -65,9 +66,11 @@ export interface Effects {
   readonly 'remove-snapshot-bytes': Row<{ readonly id: SnapshotId }, void>;
 
   // Tasks
-  /** Mounts the root and opens the streams. */
-  readonly 'set-up-task': Row<{ readonly container: Container; readonly root: readonly SnapshotId[] }, void>;
-  readonly 'create-task': Row<{ readonly container: Container }, { readonly pid: number }>;
+  /** Mounts the root, opens the streams, makes the process. @param root ids from the writable layer to the base */
+  readonly 'create-task': Row<
+    { readonly container: Container; readonly root: readonly SnapshotId[] },
+    { readonly pid: number }
+  >;
   readonly 'start-task': Row<TaskAddress, { readonly pid: number }>;
   /** Frees shim, bundle, mount of the root and streams of an ended task, in that order; waits for the last output. */
   readonly 'tear-down-task': Row<TaskAddress, void>;
@@ -127,8 +130,7 @@ export interface Applied {
 
 export interface Ending {
   readonly code: number;
-  /** Microseconds since the Unix epoch. */
-  readonly at: number;
+  readonly at: Timestamp;
 }
 
 export type ItemKind = 'index' | 'manifest' | 'config' | 'layer';

@@ -34,8 +34,7 @@ export function* carryOut(task: TaskAddress): Workflow<{ readonly pid: number }>
       throw new Rejection('failed-precondition', `the root of container '${container.name}' is gone`);
     }
     const chain = [root.id, ...ancestors(world.snapshot, root).map(({ id }) => id)];
-    yield* perform('set-up-task', { container, root: chain });
-    const { pid } = yield* perform('create-task', { container });
+    const { pid } = yield* perform('create-task', { container, root: chain });
     yield* dispatch({ type: 'record-task-created', ...task, pid }, { type: 'request-start', ...task });
     stage = 'start';
     yield* perform('start-task', task);

@@ -5,6 +5,9 @@ import { dispatch, perform, type Workflow } from './steps.ts';
 /** A lease of a transfer whose daemon died ends by itself after this (microseconds). */
 const leaseTime = 24 * 3600 * 1e6;
 
+/** The lease that holds what a transfer brings until it ends. */
+export const leaseOf = (id: TransferId): LeaseId => `transfer-${id}` as LeaseId;
+
 export interface TransferSubjectMatter {
   readonly namespace: Namespace;
   readonly verb: 'pull' | 'push' | 'import' | 'export';
@@ -25,7 +28,7 @@ export function* underTransfer<T>(
   body: (id: TransferId, lease: LeaseId) => Workflow<TransferOutcome<T>>,
 ): Workflow<T> {
   const id = (yield* perform('fresh-name', { kind: 'sortable' })) as TransferId;
-  const lease = `transfer-${id}` as LeaseId;
+  const lease = leaseOf(id);
   const { namespace } = about;
   const { wall } = yield* perform('now', {});
   const expiresAt = (wall + leaseTime) as Timestamp;

@@ -12,4 +12,6 @@ export interface Names {
   hex64(): string;
   /** A fresh name that sorts by time: 26 lower-case Crockford base32 digits. */
   sortable(): string;
+  /** A fresh name that people can say and remember: `adjective_noun`; not unique for ever. */
+  spoken(): string;
 }

@@ -71,7 +71,7 @@ export interface RuntimeChoice {
   /** containerd's name, such as `io.containerd.runc.v2`, or the absolute path of a shim. */
   readonly name: string;
   /** The OCI runtime that the shim calls; its default when absent. */
-  readonly binary?: string;
+  readonly binary?: string | undefined;
 }
 
 export interface Exit {

@@ -16,7 +16,8 @@ export interface SnapshotStore {
   /**
    * How to mount it. Pure.
    * @param parents ids from the direct parent to the base
-   * @param writable false for views and for committed snapshots
+   * @param writable false for views, whose own directory is empty and left out. A committed snapshot is seen as a view on
+   *   it: name it as the first of `parents`
    */
   mounts(id: SnapshotId, parents: readonly SnapshotId[], writable: boolean): readonly Mount[];
   /** Bytes on disk and inodes of this layer alone. */
@@ -36,17 +37,23 @@ export interface SnapshotUsage {
 /**
  * Unpacks layers, in worker threads, straight into the directory of a snapshot in overlay form
  * (whiteouts as 0/0 character devices, opaque directories as trusted.overlay.opaque).
+ *
+ * Layers of an image can be applied at the same time, before their parents are there. A few layers can't: they hold
+ * entries whose parent directories, or hard links whose targets, are in a lower layer. For these `apply` keeps nothing and
+ * says `needsParents`; the caller applies them again when all parents are unpacked, and names them then.
+ *
+ * Example: `apply(layer, id)` → `{ needsParents: true }`; later `apply(layer, id, { parents: ['b', 'a'] })` → the layer.
  */
 export interface LayerApplier {
   /**
    * @param layer.path the blob's file
-   * @param layer.mediaType decides the decompressor (tar, tar+gzip, tar+zstd, OCI and Docker names)
-   * @param into the fresh snapshot directory
-   * @returns the digest of the uncompressed tar as found (the caller compares) and what the tree takes
+   * @param layer.mediaType says that it is a layer; how it is compressed (gzip, zstd, not at all) is read from its bytes
+   * @param into the fresh snapshot directory, made by the store's `create`; left as it is when this fails
+   * @returns the digest of the uncompressed tar as found (the caller compares) and what the tree takes; on stable storage
    * @throws Rejection `failed-precondition` (corrupt or hostile layer, over a limit), `unimplemented` (media type),
-   *   `resource-exhausted` (disk full), `cancelled`
+   *   `not-found` (no such blob or directory), `resource-exhausted` (disk full), `cancelled`, `unavailable` (closed)
    */
-  apply(layer: LayerFile, into: SnapshotId, options?: ApplyOptions): Promise<AppliedLayer>;
+  apply(layer: LayerFile, into: SnapshotId, options?: ApplyOptions): Promise<AppliedLayer | NeedsParents>;
   close(): Promise<void>;
 }
 
@@ -59,11 +66,22 @@ export interface ApplyOptions {
   readonly signal?: AbortSignal;
   /** Called at most 10 times a second with the compressed bytes read so far. */
   readonly progress?: (bytesRead: number) => void;
+  /**
+   * The parents, from the direct one to the base, given when all of them are unpacked: empty for a base layer. Directories
+   * and link targets that the layer leaves out are then copied up from them. Absent: unknown yet.
+   */
+  readonly parents?: readonly SnapshotId[];
 }
 
 export interface AppliedLayer {
+  readonly needsParents?: false;
   readonly diffId: DiffId;
   /** Bytes of the uncompressed tar. */
   readonly size: number;
   readonly usage: SnapshotUsage;
+}
+
+/** Nothing was kept: the layer must be applied again with `parents`. */
+export interface NeedsParents {
+  readonly needsParents: true;
 }

@@ -1,0 +1,162 @@
+import { Subject as Feed, type Observable } from 'rxjs';
+import type { Actor, Envelope } from '../domain/envelope.ts';
+import type { Fact } from '../domain/event.ts';
+import { type Position, position } from '../domain/identity.ts';
+import { isRejection, Rejection } from '../domain/rejection.ts';
+import { type Command, type DomainEvent, decide, definitionOf, subjectOf } from '../domain/world.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Log } from './ports/log.ts';
+import { emptyViews, evolveViews, type Views } from './views.ts';
+
+/** Who asks, and why: goes into every event that follows. */
+export interface Cause {
+  readonly actor: Actor;
+  readonly correlation: string;
+  readonly causation?: Position;
+  readonly reason?: string;
+}
+
+/**
+ * Turns commands into events. Decisions are taken one after another on the state at the head of the log, where an
+ * event's place is fixed; replies, reactions and reads wait until it is durable. When a batch can't be made durable,
+ * its commands and all that were decided on top of it fail, and the state falls back to the last durable one.
+ */
+export class Ledger {
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #recorded = new Feed<Fact<DomainEvent>>();
+  #head: Views;
+  #durable: Views;
+  /** Counts the fall-backs, so that batches of one failure cause one. */
+  #generation = 0;
+
+  private constructor(log: Log, clock: Clock, views: Views) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#head = views;
+    this.#durable = views;
+  }
+
+  /** Folds the log from its start. @throws Rejection `data-loss` for an event that this version can't read */
+  static async open(log: Log, clock: Clock): Promise<Ledger> {
+    let views = emptyViews;
+    for await (const batch of log.read()) {
+      for (const recorded of batch) views = evolveViews(views, factOf(recorded));
+    }
+    return new Ledger(log, clock, views);
+  }
+
+  /** State that decisions are taken on: everything handed to the log. */
+  get head(): Views {
+    return this.#head;
+  }
+
+  /** State that may be shown: everything on stable storage. */
+  get durable(): Views {
+    return this.#durable;
+  }
+
+  /** Facts in order, each once it is durable. */
+  get recorded(): Observable<Fact<DomainEvent>> {
+    return this.#recorded;
+  }
+
+  /**
+   * Decides commands together, as one batch.
+   * @returns the facts, once they and all they were decided on are durable
+   * @throws Rejection of the first command that is refused (then nothing is recorded), or of the log
+   */
+  async dispatch(commands: readonly Command[], cause: Cause): Promise<readonly Fact<DomainEvent>[]> {
+    const { facts, views } = this.#decide(commands, cause);
+    if (facts.length === 0) {
+      await this.#log.settled(this.#log.head);
+      return facts;
+    }
+    const generation = this.#generation;
+    const before = this.#head.world.position;
+    this.#head = views;
+    try {
+      await this.#log.append(facts.map(envelopeOf), before);
+    } catch (error) {
+      this.#fallBack(generation);
+      throw error;
+    }
+    this.#durable = views;
+    for (const fact of facts) this.#recorded.next(fact);
+    return facts;
+  }
+
+  /** Resolves when everything at the head now is durable. */
+  async settled(): Promise<void> {
+    await this.#log.settled(this.#log.head);
+  }
+
+  #decide(commands: readonly Command[], cause: Cause): { facts: readonly Fact<DomainEvent>[]; views: Views } {
+    const facts: Fact<DomainEvent>[] = [];
+    let views = this.#head;
+    for (const command of commands) {
+      const decision = decide(command, views.world);
+      if (isRejection(decision)) throw decision;
+      for (const event of decision) {
+        const fact = this.#stamp(event, views.world.position, cause);
+        facts.push(fact);
+        views = evolveViews(views, fact);
+      }
+    }
+    return { facts, views };
+  }
+
+  #stamp(
+    event: DomainEvent,
+    at: Position,
+    { actor, correlation, causation, reason }: Cause,
+  ): Fact<DomainEvent> {
+    return {
+      ...event,
+      position: at,
+      subject: subjectOf(event),
+      meta: {
+        actor,
+        time: this.#clock.now(),
+        correlation,
+        ...(causation === undefined ? {} : { causation: String(causation) }),
+        ...(reason === undefined ? {} : { reason }),
+      },
+    };
+  }
+
+  #fallBack(generation: number): void {
+    if (generation !== this.#generation) return;
+    this.#generation += 1;
+    this.#head = this.#durable;
+  }
+}
+
+const envelopeOf = ({ type, subject, data, meta }: Fact<DomainEvent>): Envelope => ({
+  type,
+  version: definitionOf(type)?.version ?? 1,
+  subject,
+  data,
+  meta,
+});
+
+/**
+ * A recorded event as the folds take it.
+ * @throws Rejection `data-loss` where this version does not know the type or is older than the event
+ */
+export const factOf = (recorded: Envelope & { readonly position: Position }): Fact<DomainEvent> => {
+  const definition = definitionOf(recorded.type);
+  if (definition === undefined || recorded.version > definition.version) {
+    throw new Rejection(
+      'data-loss',
+      `event ${recorded.position} is '${recorded.type}' version ${recorded.version}, which this version of Shiplog can't read; start the version that wrote it, or a newer one`,
+    );
+  }
+  return recorded as unknown as Fact<DomainEvent>;
+};
+
+/** The position after the last of these facts. */
+export const after = (facts: readonly Fact<DomainEvent>[], otherwise: Position): Position => {
+  const last = facts.at(-1);
+  return last === undefined ? otherwise : position(last.position + 1n);
+};

@@ -1,0 +1,184 @@
+import type { ContainerConfig, NamespaceSource } from '../../domain/container-config.ts';
+import type { Container } from '../../domain/containers.ts';
+import { AbsolutePath, type ExecId, type Namespace, type SnapshotId } from '../../domain/identity.ts';
+import { Rejection } from '../../domain/rejection.ts';
+import { findTask, type Task } from '../../domain/tasks.ts';
+import type { World } from '../../domain/world.ts';
+import type { Ledger } from '../ledger.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { ProcessKey, StdioOptions, StdioPaths } from '../ports/stdio.ts';
+import type { TaskKey } from '../ports/task-key.ts';
+import type { EffectContext, Performers } from '../workflow-runner.ts';
+
+type Part = Pick<
+  Performers,
+  | 'create-task'
+  | 'start-task'
+  | 'tear-down-task'
+  | 'purge-task'
+  | 'pause-task'
+  | 'resume-task'
+  | 'signal-task'
+  | 'start-exec'
+  | 'end-exec'
+  | 'await-end'
+  | 'remove-container-files'
+  | 'keep-secrets'
+>;
+
+/** How long the last output of an ended process is waited for (milliseconds); a descendant may hold its streams. */
+const drainPatience = 2000;
+
+/** Processes, and what they need around them: the mount of their root and their streams. */
+export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
+  const { runtime, stdio, mounter, snapshots, secrets, containerLogs, host } = ports;
+
+  const openStreams = async (
+    process: ProcessKey,
+    options: StdioOptions,
+    { attached }: EffectContext,
+  ): Promise<StdioPaths> => {
+    const paths = await stdio.open(process, options);
+    if (attached) attached(await stdio.attach(process));
+    return paths;
+  };
+
+  const mountRoot = (task: TaskKey, [own, ...below]: readonly SnapshotId[]): Promise<void> => {
+    if (own === undefined) throw new Rejection('internal', `container '${task.id}' has no root`);
+    return mounter.mount(snapshots.mounts(own, below, true), host.rootOf(task));
+  };
+
+  const freeStreams = async (task: TaskKey): Promise<void> => {
+    for (const key of await stdio.list()) {
+      if (key.namespace === task.namespace && key.id === task.id) await stdio.close(key);
+    }
+  };
+
+  return {
+    'create-task': async ({ container, root }, context) => {
+      const task = keyOf(container);
+      const { terminal, stdin } = container.config.process;
+      const [paths, values] = await Promise.all([
+        openStreams(task, { terminal, stdin, log: host.logOf(task) }, context),
+        secrets.read(task),
+        mountRoot(task, root),
+      ]);
+      return runtime.create({
+        task,
+        config: withPaths(container, ledger.head.world),
+        secrets: values,
+        rootfs: host.rootOf(task),
+        stdio: paths,
+        runtime: container.runtime,
+      });
+    },
+    'start-task': (task) => runtime.start(keyOf(task)),
+    'tear-down-task': async (address) => {
+      const task = keyOf(address);
+      await stdio.drained(task, drainPatience);
+      await Promise.all([runtime.delete(task), mounter.unmount(host.rootOf(task))]);
+      await freeStreams(task);
+    },
+    'purge-task': async (address) => {
+      const task = keyOf(address);
+      const exit = await runtime.purge(task);
+      await mounter.unmount(host.rootOf(task));
+      await freeStreams(task);
+      return exit;
+    },
+    'pause-task': (task) => runtime.pause(keyOf(task)),
+    'resume-task': (task) => runtime.resume(keyOf(task)),
+    'signal-task': ({ signal, execId, all, ...task }) =>
+      runtime.signal(keyOf(task), signal, { all, ...(execId === undefined ? {} : { execId }) }),
+    'start-exec': async ({ execId, process, ...address }, context) => {
+      const task = keyOf(address);
+      const { terminal, stdin } = process;
+      const paths = await openStreams({ ...task, execId }, { terminal, stdin }, context);
+      await runtime.exec(task, execId, process, await secrets.read(task), paths);
+      return runtime.startExec(task, execId);
+    },
+    'end-exec': async ({ execId, ...address }) => {
+      const task = keyOf(address);
+      await stdio.drained({ ...task, execId }, drainPatience);
+      await runtime.delete(task, execId);
+      await stdio.close({ ...task, execId });
+    },
+    'await-end': ({ execId, ms, ...task }, { signal }) => awaitEnd(ledger, { ...task, execId, ms, signal }),
+    'remove-container-files': async (address) => {
+      const task = keyOf(address);
+      await containerLogs.remove(host.logOf(task).path);
+      await secrets.remove(task);
+    },
+    'keep-secrets': ({ secrets: values, ...task }) => secrets.keep(keyOf(task), values),
+  };
+};
+
+/** Effects come with more than a key; ports are given the key alone. */
+const keyOf = ({ namespace, id }: TaskKey): TaskKey => ({ namespace, id });
+
+/** Namespaces of other containers, as paths: those are known only while the other runs. */
+const withPaths = ({ config, namespace }: Container, world: World): ContainerConfig => {
+  const { pid, network, ipc, uts, cgroup, user } = config.namespaces;
+  const resolve = (source: NamespaceSource, kind: string) => resolveSource(source, kind, namespace, world);
+  return {
+    ...config,
+    namespaces: {
+      pid: resolve(pid, 'pid'),
+      network: resolve(network, 'net'),
+      ipc: resolve(ipc, 'ipc'),
+      uts: resolve(uts, 'uts'),
+      cgroup: resolve(cgroup, 'cgroup'),
+      user,
+    },
+  };
+};
+
+const resolveSource = (
+  source: NamespaceSource,
+  kind: string,
+  namespace: Namespace,
+  world: World,
+): NamespaceSource => {
+  if (typeof source === 'string' || 'path' in source) return source;
+  const state = findTask(world.task, namespace, source.container)?.state;
+  if (state && 'pid' in state) return { path: AbsolutePath.parse(`/proc/${state.pid}/ns/${kind}`) };
+  throw new Rejection(
+    'failed-precondition',
+    `container '${source.container.slice(0, 12)}', whose ${kind} namespace is to be shared, is not running`,
+  );
+};
+
+interface AwaitEnd extends TaskKey {
+  readonly execId: ExecId | undefined;
+  readonly ms: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+const hasEnded = (task: Task | undefined, execId: ExecId | undefined): boolean => {
+  if (task === undefined || task.state.status === 'over') return true;
+  if (execId === undefined) return task.state.status === 'stopped';
+  const exec = task.execs[execId];
+  return exec === undefined || exec.status === 'ended';
+};
+
+/** Resolves true when the log says that a process has ended, false when the time is over. */
+const awaitEnd = (ledger: Ledger, { namespace, id, execId, ms, signal }: AwaitEnd): Promise<boolean> =>
+  new Promise((resolve, reject) => {
+    const ended = () => hasEnded(findTask(ledger.durable.world.task, namespace, id), execId);
+    if (ended()) {
+      resolve(true);
+      return;
+    }
+    const timer = ms === undefined ? undefined : setTimeout(() => finish(() => resolve(false)), ms);
+    const watch = ledger.recorded.subscribe((fact) => {
+      if ('id' in fact.data && fact.data.id === id && ended()) finish(() => resolve(true));
+    });
+    const abort = () => finish(() => reject(new Rejection('cancelled', 'the caller went away')));
+    const finish = (settle: () => void) => {
+      clearTimeout(timer);
+      watch.unsubscribe();
+      signal?.removeEventListener('abort', abort);
+      settle();
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+  });

@@ -1,0 +1,46 @@
+import type { Digest, Platform } from '../../domain/identity.ts';
+import type { BlobStore } from './blobs.ts';
+import type { Clock, Names } from './clock.ts';
+import type { Log } from './log.ts';
+import type { Logger } from './logger.ts';
+import type { Mounter } from './mounts.ts';
+import type { Registry } from './registry.ts';
+import type { Runtime } from './runtime.ts';
+import type { SecretStore } from './secrets.ts';
+import type { LayerApplier, SnapshotStore } from './snapshots.ts';
+import type { ContainerLogs, Stdio } from './stdio.ts';
+import type { TaskKey } from './task-key.ts';
+
+/** Everything that the engine reaches the world through. */
+export interface Ports {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly names: Names;
+  readonly blobs: BlobStore;
+  readonly snapshots: SnapshotStore;
+  readonly layers: LayerApplier;
+  readonly mounter: Mounter;
+  readonly registry: Registry;
+  readonly runtime: Runtime;
+  readonly stdio: Stdio;
+  readonly containerLogs: ContainerLogs;
+  readonly secrets: SecretStore;
+  readonly logger: Logger;
+  readonly host: HostFacts;
+}
+
+/** What does not change while the daemon runs. */
+export interface HostFacts {
+  readonly platform: Platform;
+  /** The kernel's boot id. */
+  readonly boot: string;
+  readonly sha256: (text: string) => Digest;
+  /** Folder under which roots of tasks are mounted. */
+  readonly rootsDirectory: string;
+  readonly rootOf: (task: TaskKey) => string;
+  readonly logOf: (task: TaskKey) => {
+    readonly path: string;
+    readonly maxBytes: number;
+    readonly maxFiles: number;
+  };
+}

@@ -1,0 +1,147 @@
+import type { Subscription } from 'rxjs';
+import { findContainer } from '../domain/containers.ts';
+import type { Actor } from '../domain/envelope.ts';
+import type { Fact } from '../domain/event.ts';
+import type { ExecId } from '../domain/identity.ts';
+import { asRejection } from '../domain/rejection.ts';
+import type { DomainEvent } from '../domain/world.ts';
+import { aftermathOf } from '../workflows/aftermath.ts';
+import { removeContainer } from '../workflows/container.ts';
+import { endDead } from '../workflows/recover-tasks.ts';
+import { dispatch, perform, type Workflow } from '../workflows/steps.ts';
+import { cleanUp } from '../workflows/task.ts';
+import type { Cause, Ledger } from './ledger.ts';
+import { following } from './origin.ts';
+import type { Logger } from './ports/logger.ts';
+import type { Runtime } from './ports/runtime.ts';
+import type { TaskKey } from './ports/task-key.ts';
+import type { WorkflowRunner } from './workflow-runner.ts';
+
+/**
+ * Does what follows from events: waits for the end of every process that was started, records it, frees what the ended
+ * one used, and removes bytes that the log has let go of.
+ */
+export class Supervisor {
+  readonly #ledger: Ledger;
+  readonly #runner: WorkflowRunner;
+  readonly #runtime: Runtime;
+  readonly #logger: Logger;
+  readonly #actor: Actor;
+  readonly #subscriptions: Subscription[] = [];
+  readonly #running = new Set<Promise<void>>();
+  #stopped = false;
+
+  constructor(ledger: Ledger, runner: WorkflowRunner, runtime: Runtime, logger: Logger, actor: Actor) {
+    this.#ledger = ledger;
+    this.#runner = runner;
+    this.#runtime = runtime;
+    this.#logger = logger;
+    this.#actor = actor;
+  }
+
+  start(): void {
+    this.#subscriptions.push(
+      this.#ledger.recorded.subscribe((fact) => this.#react(fact)),
+      this.#runtime.oom.subscribe((task) => {
+        const { namespace, id } = task;
+        const cause = { actor: this.#actor, correlation: `oom-${id}` };
+        this.#background(
+          'record an out-of-memory kill',
+          dispatch({ type: 'record-oom', namespace, id }),
+          cause,
+        );
+      }),
+    );
+  }
+
+  /** Stops reacting; what is under way is waited for, but not processes. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    await Promise.all(this.#running);
+  }
+
+  /** Waits for the end of a task that runs already, and of its execs. */
+  watch(task: TaskKey, cause: Cause): void {
+    this.#awaitExit(task, undefined, cause);
+  }
+
+  watchExec(task: TaskKey, execId: ExecId, cause: Cause): void {
+    this.#awaitExit(task, execId, cause);
+  }
+
+  #react(fact: Fact<DomainEvent>): void {
+    const cause = following(this.#actor, fact);
+    const aftermath = aftermathOf(fact);
+    if (aftermath) this.#background(`follow up '${fact.type}'`, aftermath, cause);
+    switch (fact.type) {
+      case 'task-started':
+        this.#awaitExit(fact.data, undefined, cause);
+        return;
+      case 'exec-started':
+        this.#awaitExit(fact.data, fact.data.execId, cause);
+        return;
+      case 'exec-exited':
+        this.#background('free an ended exec', perform('end-exec', fact.data), cause);
+        return;
+      case 'task-exited':
+      case 'task-lost':
+        this.#background('free an ended task', cleanUp(keyOf(fact.data)), cause);
+        return;
+      case 'task-deleted':
+      case 'task-failed': {
+        const { namespace, id } = fact.data;
+        const container = findContainer(this.#ledger.head.world.container, namespace, id);
+        if (container?.removeOnExit) {
+          this.#background(
+            'remove a container after its exit',
+            removeContainer({ namespace, id }, false),
+            cause,
+          );
+        }
+        return;
+      }
+    }
+  }
+
+  #awaitExit(address: TaskKey, execId: ExecId | undefined, cause: Cause): void {
+    const task = keyOf(address);
+    this.#runtime.wait(task, execId).then(
+      ({ code, at }) => {
+        const exit = { ...task, exitCode: code, exitedAt: at };
+        const record =
+          execId === undefined
+            ? dispatch({ type: 'record-exit', ...exit })
+            : dispatch({ type: 'record-exec-exit', ...exit, execId });
+        this.#background('record an exit', record, cause);
+      },
+      (error: unknown) => this.#waitBroke(task, execId, error, cause),
+    );
+  }
+
+  /** The shim is gone, or we are going. */
+  #waitBroke(task: TaskKey, execId: ExecId | undefined, error: unknown, cause: Cause): void {
+    if (this.#stopped) return;
+    const because = asRejection(error).message;
+    this.#logger.warn('lost sight of a process', { ...task, execId, error });
+    const ending: Workflow<unknown> =
+      execId === undefined
+        ? endDead(task, because)
+        : dispatch({ type: 'record-exec-lost', ...task, execId, because });
+    this.#background('end a task without a shim', ending, cause);
+  }
+
+  #background(what: string, workflow: Workflow<unknown>, cause: Cause): void {
+    if (this.#stopped) return;
+    const run = this.#runner.run(workflow, { cause }).then(
+      () => undefined,
+      (error: unknown) => {
+        this.#logger.error(`could not ${what}; the next start of the daemon tries again`, { error });
+      },
+    );
+    this.#running.add(run);
+    run.finally(() => this.#running.delete(run));
+  }
+}
+
+const keyOf = ({ namespace, id }: TaskKey): TaskKey => ({ namespace, id });

@@ -1,0 +1,171 @@
+import { containerSubject } from '../domain/containers.ts';
+import type { Divergence } from '../domain/host.ts';
+import type { ExecId } from '../domain/identity.ts';
+import { findTask, isOnHost, type Task } from '../domain/tasks.ts';
+import type { Command, World } from '../domain/world.ts';
+import { removeContainer } from './container.ts';
+import type { Ending, TaskAddress } from './effects.ts';
+import type { Found, FoundTask, Repair } from './repair.ts';
+import { dispatch, perform, type Workflow } from './steps.ts';
+import { cleanUp } from './task.ts';
+
+const keyOf = ({ namespace, id }: TaskAddress): string => `${namespace}/${id}`;
+
+/** Tasks: those the log names against those the host has, both ways. */
+export function* taskRepairs(world: World, found: Found): Generator<Repair> {
+  const onHost = new Map(found.tasks.map((one) => [keyOf(one.task), one]));
+  const named = new Set<string>();
+  for (const task of world.task.values()) {
+    if (!isOnHost(task)) continue;
+    named.add(keyOf(task));
+    yield* repairsOf(task, onHost.get(keyOf(task)), found.rebooted);
+  }
+  for (const { namespace, id, removeOnExit } of world.container.byId.values()) {
+    const over = findTask(world.task, namespace, id)?.state.status === 'over';
+    if (removeOnExit && over) yield { mend: () => removeContainer({ namespace, id }, false) };
+  }
+  const unnamed = (what: Divergence['what'], detail: string, task: TaskAddress): Repair => ({
+    divergence: { what, detail, repair: 'removed' },
+    mend: () => perform('purge-task', task),
+  });
+  for (const { task, state } of found.tasks) {
+    if (named.has(keyOf(task))) continue;
+    named.add(keyOf(task));
+    yield unnamed('task-unnamed', `a task of container '${keyOf(task)}' is ${state.status}`, task);
+  }
+  for (const task of found.mounted) {
+    if (named.has(keyOf(task))) continue;
+    named.add(keyOf(task));
+    yield unnamed('mount-unnamed', `the root of container '${keyOf(task)}' is mounted without a task`, task);
+  }
+  for (const task of found.streams) {
+    if (named.has(keyOf(task))) continue;
+    named.add(keyOf(task));
+    yield unnamed('stdio-unnamed', `streams of container '${keyOf(task)}' are held without a task`, task);
+  }
+}
+
+/** One task that the log says is on the host. */
+export function* repairsOf(task: Task, found: FoundTask | undefined, rebooted: boolean): Generator<Repair> {
+  const { namespace, id, state } = task;
+  const at = { namespace, id };
+  if (state.status === 'stopped') {
+    // Its shim may still be there to be asked, be gone alone, or be gone with all it kept.
+    const asked = found?.state.status === 'stopped';
+    yield asked ? { adopt: at, mend: () => cleanUp(at) } : { mend: () => freeDead(at) };
+    return;
+  }
+  if (state.status === 'creating') {
+    yield { mend: () => fail(at, 'create') };
+    return;
+  }
+  if (found === undefined || found.state.status === 'dead') {
+    const because = rebooted ? 'the host was rebooted' : 'its shim is gone';
+    const divergence = vanished(at, because);
+    yield { ...(rebooted ? {} : { divergence }), mend: () => endDead(at, because), outcome: 'lost' };
+    return;
+  }
+  if (found.state.status === 'hung') {
+    yield { divergence: hung(at) };
+    return;
+  }
+  if (state.status === 'starting' && found.state.status === 'created') {
+    yield { mend: () => fail(at, 'start') };
+    return;
+  }
+  yield takeUp(task, found);
+  yield* execRepairs(task, found);
+}
+
+/** A task that is there: what happened to it meanwhile goes into the log. */
+const takeUp = (task: Task, { state, execs }: FoundTask): Repair => {
+  const { namespace, id } = task;
+  const at = { namespace, id };
+  const started = task.state.status === 'running' || task.state.status === 'paused';
+  const commands: Command[] = [];
+  if (!started && 'pid' in state && state.status !== 'created') {
+    commands.push({ type: 'record-task-started', ...at, pid: state.pid });
+  }
+  if (state.status === 'stopped') {
+    commands.push({ type: 'record-exit', ...at, exitCode: state.exit.code, exitedAt: state.exit.at });
+    return { adopt: at, mend: () => dispatch(...commands), outcome: 'ended' };
+  }
+  // What the log says already decides no event.
+  if (state.status === 'paused') commands.push({ type: 'record-paused', ...at });
+  if (state.status === 'running') commands.push({ type: 'record-resumed', ...at });
+  if (task.pending !== undefined) commands.push(...settle(at, task.pending, state.status));
+  const running = execs.filter((execId) => task.execs[execId]?.status === 'running');
+  return { adopt: at, watch: { task: started, execs: running }, mend: () => dispatch(...commands) };
+};
+
+/** The outcome of a pause or resume that the crash came into the middle of. */
+const settle = (at: TaskAddress, pending: 'pause' | 'resume', status: string): readonly Command[] => {
+  const happened = (pending === 'pause') === (status === 'paused');
+  const error = 'the daemon stopped before it happened';
+  return happened ? [] : [{ type: 'record-action-failed', ...at, action: pending, error }];
+};
+
+function* execRepairs(task: Task, found: FoundTask): Generator<Repair> {
+  const { namespace, id } = task;
+  const there = new Set<ExecId>(found.execs);
+  for (const { execId, status } of Object.values(task.execs)) {
+    if (status === 'ended') continue;
+    const kept = there.delete(execId);
+    if (kept && status === 'running') continue;
+    const because = 'the daemon stopped while it was starting, or its process is gone';
+    yield {
+      mend: function* () {
+        yield* perform('end-exec', { namespace, id, execId });
+        yield* dispatch({ type: 'record-exec-lost', namespace, id, execId, because });
+      },
+    };
+  }
+  for (const execId of there) {
+    yield {
+      divergence: {
+        what: 'exec-unnamed',
+        subject: containerSubject(namespace, id),
+        detail: `an extra process '${execId}' is there that no event names`,
+        repair: 'removed',
+      },
+      mend: () => perform('end-exec', { namespace, id, execId }),
+    };
+  }
+}
+
+const vanished = ({ namespace, id }: TaskAddress, because: string): Divergence => ({
+  what: 'task-vanished',
+  subject: containerSubject(namespace, id),
+  detail: because,
+  repair: 'what was left of it is ended and removed',
+});
+
+const hung = ({ namespace, id }: TaskAddress): Divergence => ({
+  what: 'task-unknown',
+  subject: containerSubject(namespace, id),
+  detail: 'its shim does not answer',
+  repair: 'asked again until it does',
+});
+
+/** Ends a task of which nothing more can be asked; its exit code is what its shim's own clean-up still knows. */
+export function* endDead(task: TaskAddress, because: string): Workflow<void> {
+  const exit: Ending | undefined = yield* perform('purge-task', task);
+  yield* dispatch(
+    exit
+      ? { type: 'record-exit', ...task, exitCode: exit.code, exitedAt: exit.at }
+      : { type: 'record-task-lost', ...task, because },
+  );
+}
+
+/** Frees what is left of an ended task without asking its shim. */
+function* freeDead(task: TaskAddress): Workflow<void> {
+  yield* perform('purge-task', task);
+  yield* dispatch({ type: 'record-task-deleted', ...task });
+}
+
+/** Takes back a creation or start that has no outcome. */
+function* fail(task: TaskAddress, stage: 'create' | 'start'): Workflow<void> {
+  yield* perform('purge-task', task);
+  const error = `the daemon stopped before the process was ${stage === 'create' ? 'made' : 'started'}`;
+  yield* dispatch({ type: 'record-task-failed', ...task, stage, exitCode: 125, error });
+}
