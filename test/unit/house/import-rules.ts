@@ -18,7 +18,13 @@ const inside = (folder: string) => (path: string) => path.startsWith(folder);
 const adapterOf = (path: string): string => path.split('/').slice(0, 3).join('/');
 
 /** What every adapter may use of the rest. `syscalls` is a library of ours, and the one adapter that others share. */
-const adapterImports = ['src/engine/ports/', 'src/domain/', 'src/gen/', 'src/adapters/syscalls/'];
+const adapterImports = [
+  'package.json',
+  'src/engine/ports/',
+  'src/domain/',
+  'src/gen/',
+  'src/adapters/syscalls/',
+];
 
 export const parts: readonly Part[] = [
   {
