@@ -59,11 +59,12 @@ const accepts = (port: number): Promise<boolean> =>
     socket.once('error', () => resolve(false));
   });
 
-/** An authority and a certificate for 127.0.0.1 and localhost, good for a day. */
+/** An authority and a certificate for 127.0.0.1 and a name, good for a day. */
 export const makeCertificates = async (
   directory: string,
+  name = 'localhost',
 ): Promise<{ ca: string; certificate: string; key: string }> => {
-  const at = (name: string): string => join(directory, name);
+  const at = (file: string): string => join(directory, file);
   const openssl = (...args: string[]) => runProgram('openssl', args);
   const fresh = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   await openssl(
@@ -71,9 +72,9 @@ export const makeCertificates = async (
     ...['-keyout', at('ca.key'), '-out', at('ca.pem')],
   );
   await openssl(
-    ...['req', ...fresh, '-subj', '/CN=localhost', '-keyout', at('server.key'), '-out', at('server.csr')],
+    ...['req', ...fresh, '-subj', `/CN=${name}`, '-keyout', at('server.key'), '-out', at('server.csr')],
   );
-  await writeFile(at('san'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
+  await writeFile(at('san'), `subjectAltName=IP:127.0.0.1,DNS:${name}\n`);
   await openssl(
     ...['x509', '-req', '-in', at('server.csr'), '-CA', at('ca.pem'), '-CAkey', at('ca.key')],
     ...['-CAcreateserial', '-days', '1', '-extfile', at('san'), '-out', at('server.pem')],
