@@ -1,0 +1,134 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { PersistentMap } from '../../../src/domain/persistent-map.ts';
+
+type Change = { readonly key: string; readonly value?: number };
+const applied = (changes: readonly Change[]) => {
+  const model = new Map<string, number>();
+  let map = PersistentMap.empty<number>();
+  for (const { key, value } of changes) {
+    if (value === undefined) {
+      model.delete(key);
+      map = map.delete(key);
+    } else {
+      model.set(key, value);
+      map = map.set(key, value);
+    }
+  }
+  return { model, map };
+};
+const sorted = (entries: Iterable<readonly [string, number]>) =>
+  [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+const same = ({ model, map }: ReturnType<typeof applied>, keys: readonly string[]) => {
+  expect(map.size).toBe(model.size);
+  expect(sorted(map)).toEqual(sorted(model));
+  expect([...map.keys()].sort()).toEqual([...model.keys()].sort());
+  expect([...map.values()].sort()).toEqual([...model.values()].sort());
+  for (const key of keys) {
+    expect(map.get(key)).toBe(model.get(key));
+    expect(map.has(key)).toBe(model.has(key));
+  }
+};
+const changesOf = (key: fc.Arbitrary<string>): fc.Arbitrary<readonly Change[]> =>
+  fc.array(
+    fc.oneof(
+      { weight: 3, arbitrary: fc.record({ key, value: fc.integer({ min: 0, max: 5 }) }) },
+      { weight: 2, arbitrary: fc.record({ key }) },
+    ),
+    { maxLength: 120 },
+  );
+
+/** The hash of the map (FNV-1a with a final mix), to find keys that collide. */
+const hash = (key: string): number => {
+  let found = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) found = Math.imul(found ^ key.charCodeAt(i), 0x01000193);
+  found = Math.imul(found ^ (found >>> 16), 0x85ebca6b);
+  return found ^ (found >>> 13);
+};
+
+/** Keys of which each shares its hash with another. */
+const colliding = (): string[] => {
+  const seen = new Map<number, string>();
+  const pairs: string[] = [];
+  for (let n = 0; pairs.length < 8 && n < 1_000_000; n++) {
+    const key = n.toString(36);
+    const other = seen.get(hash(key));
+    if (other !== undefined) pairs.push(other, key);
+    seen.set(hash(key), key);
+  }
+  return pairs;
+};
+
+describe('a persistent map', () => {
+  let pairs: string[] = [];
+  beforeAll(() => {
+    pairs = colliding();
+  });
+
+  it('does what a Map does', () => {
+    const key = fc.oneof(fc.string({ maxLength: 3 }), fc.integer({ min: 0, max: 60 }).map(String));
+    fc.assert(
+      fc.property(changesOf(key), (changes) => {
+        same(
+          applied(changes),
+          changes.map((change) => change.key),
+        );
+      }),
+    );
+  });
+
+  it('does so for keys of one hash', () => {
+    expect(pairs).toHaveLength(8);
+    fc.assert(
+      fc.property(changesOf(fc.constantFrom(...pairs, 'web', 'db')), (changes) => {
+        same(applied(changes), pairs);
+      }),
+    );
+  });
+
+  it('leaves the map it came from as it was', () => {
+    const key = fc.constantFrom(...pairs, ...'abcdefgh');
+    fc.assert(
+      fc.property(changesOf(key), changesOf(key), (before, after) => {
+        const start = applied(before);
+        const kept = sorted(start.map);
+        let map = start.map;
+        for (const { key: one, value } of after) {
+          map = value === undefined ? map.delete(one) : map.set(one, value);
+        }
+        expect(sorted(start.map)).toEqual(kept);
+      }),
+    );
+  });
+
+  it('iterates in an order that does not depend on how it came about', () => {
+    const distinct = fc.uniqueArray(fc.string({ maxLength: 4 }), { maxLength: 40 });
+    fc.assert(
+      fc.property(distinct, fc.integer(), (keys, seed) => {
+        const shuffled = [...keys].sort(
+          (a, b) => Math.imul(hash(a), seed | 1) - Math.imul(hash(b), seed | 1),
+        );
+        const entries = (list: readonly string[]) => list.map((key) => [key, 1] as const);
+        expect([...PersistentMap.from(entries(shuffled)).keys()]).toEqual([
+          ...PersistentMap.from(entries(keys)).keys(),
+        ]);
+      }),
+    );
+  });
+
+  it('is itself where nothing changes', () => {
+    const map = PersistentMap.from([['a', 1]]);
+    expect(map.set('a', 1)).toBe(map);
+    expect(map.delete('b')).toBe(map);
+  });
+
+  it('holds a hundred thousand', () => {
+    let map = PersistentMap.empty<number>();
+    for (let n = 0; n < 100_000; n++) map = map.set(`blob/default/${n}`, n);
+    expect(map.size).toBe(100_000);
+    expect(map.get('blob/default/99999')).toBe(99_999);
+    for (let n = 0; n < 100_000; n += 2) map = map.delete(`blob/default/${n}`);
+    expect(map.size).toBe(50_000);
+    expect([...map.values()].every((n) => n % 2 === 1)).toBe(true);
+  });
+});
