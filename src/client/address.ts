@@ -9,8 +9,8 @@ export const defaultAddress = 'unix:///run/shiplog/shiplog.sock';
  *   who the caller is
  */
 export const parseAddress = (text: string): string => {
-  const path = text.replace(/^unix:(?:\/\/)?(?=\/)/, '');
-  if (path.startsWith('/') && !path.includes('\0')) return `unix://${path}`;
+  const path = /^(?:unix:(?:\/\/)?)?(\/[^/\0][^\0]*)$/.exec(text)?.[1];
+  if (path !== undefined) return `unix://${path}`;
   throw new ShiplogError(
     'invalid-argument',
     `address '${text}' is not a unix socket; give an absolute path or unix:///path`,

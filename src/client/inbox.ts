@@ -8,9 +8,10 @@ export interface Inbox<Message> extends AsyncIterable<Message> {
 }
 
 /**
- * Reads a grpc-js stream. Node's own iterator would not do: grpc-js says `error` while messages still wait to be read,
- * and the iterator throws them away. Here they all come first, then the error. It listens from the start, so that an error
- * before the first read doesn't crash the process.
+ * Reads a grpc-js stream. Node's own iterator would not do: grpc-js says `error` while messages still wait in the stream,
+ * and the iterator throws them away. Here they come first, then the error. (What grpc-js itself has not put into the stream
+ * by then, it drops when a call fails; after a success nothing is lost.) It listens from the start, so that an error before
+ * the first read doesn't crash the process.
  */
 export const inbox = <Message>(call: Readable): Inbox<Message> => {
   let failure: { readonly error: unknown } | undefined;

@@ -1,6 +1,6 @@
 import type { Command as TypedCommand } from '@commander-js/extra-typings';
 import { Command, Option } from 'commander';
-import { clientVersion } from './client-version.ts';
+import { version } from '../../client/version.ts';
 import type { Task, Verb } from './verb.ts';
 import { verbGroups, verbNamed, verbs } from './verbs.ts';
 
@@ -82,7 +82,7 @@ export interface ProgramOptions {
 /** The tree of commands; throws CommanderError instead of leaving the process. */
 export const makeProgram = ({ out, err, columns, perform, loaded }: ProgramOptions): Command => {
   const program = new Command('shiplog')
-    .version(`shiplog ${clientVersion}`, '--version', 'show the version of this client')
+    .version(`shiplog ${version}`, '--version', 'show the version of this client')
     .description('Runs containers, and answers from its log for everything it did.')
     .usage('[options] VERB …')
     .helpOption('-h, --help', 'show this help')

@@ -52,7 +52,7 @@ export const ellipsis = (text: string, width: number): string => {
   return characters.length <= width ? text : `${characters.slice(0, width - 1).join('')}…`;
 };
 
-/** Without `docker.io/library/`, as docker prints names. */
+/** Without `docker.io/library/`, as docker prints names. (The domain's own comes with zod, which costs a start too much.) */
 export const familiarName = (name: string): string => name.replace(/^docker\.io\/(?:library\/)?/, '');
 
 /** Control characters (a container may be named by whoever likes to move the cursor) become visible. */

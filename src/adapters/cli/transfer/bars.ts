@@ -1,7 +1,7 @@
 import cliProgress, { type SingleBar } from 'cli-progress';
 import type { CliIo } from '../cli-io.ts';
 import { humanSize, shortId } from '../output/units.ts';
-import { type ProgressView, stateWords } from './progress.ts';
+import { type ProgressView, stateWords } from './progress-view.ts';
 
 /** A bar for each layer, redrawn in place. */
 export const barsView = (stream: CliIo['stderr']): ProgressView => {

@@ -1,7 +1,7 @@
 import { ShiplogError } from '../../../client/shiplog-error.ts';
+import { version as clientVersion } from '../../../client/version.ts';
 import type { VersionResponse } from '../../../gen/shiplog/v1/system_pb.ts';
 import { write } from '../cli-io.ts';
-import { clientVersion } from '../client-version.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { lineFormat } from '../output/rows.ts';
 import type { Verb } from '../verb.ts';
