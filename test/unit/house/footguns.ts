@@ -31,6 +31,8 @@ const under =
     folders.some((folder) => path.startsWith(folder));
 const src = under('src/');
 const code = under('src/', 'test/', 'bench/');
+/** Beside the daemon: it owns its process, as main.ts does. */
+const isProgram = (path: string) => /-main\.ts$|\bworker\.ts$/.test(path);
 const pure = under('src/domain/', 'src/projections/', 'src/workflows/');
 const pureOrEngine = (path: string) => pure(path) || path.startsWith('src/engine/');
 
@@ -97,28 +99,36 @@ export const footguns: readonly Footgun[] = [
   },
   {
     name: 'a timer',
-    where: pureOrEngine,
-    instead: 'Clock.sleep (src/engine/ports/clock.ts), so that a simulation can hold time',
+    where: pure,
+    instead: 'a workflow says when, the engine waits (src/engine/ports/clock.ts)',
     find: calls('setTimeout', 'setInterval', 'setImmediate'),
     planted: ['setTimeout(f, 1)', 'globalThis.setInterval(f, 1)'],
     fine: ['clock.sleep(5)'],
   },
   {
-    name: 'setInterval that keeps the process alive',
-    where: src,
-    instead: 'call .unref() on it, and clear it when its owner closes',
-    find: (file) =>
-      calls('setInterval')(file).filter((offset) => {
-        const before = file.text.slice(Math.max(0, offset - 80), offset);
-        const name = /([\w#.]+)\s*(?::[^=]+)?=\s*$/.exec(before)?.[1];
-        const tail = file.text.slice(offset, offset + 400);
-        return (
-          !/^setInterval\([\s\S]*?\)\s*\.unref\(\)/.test(tail) &&
-          !(name && file.text.includes(`${name}.unref(`))
-        );
-      }),
-    planted: ['setInterval(f, 1000)', 'const t = setInterval(f, 1000); clearInterval(t)'],
-    fine: ['setInterval(() => { f(1); }, 1000).unref()', 'const t = setInterval(f, 1); t.unref()'],
+    name: 'an interval that nobody ends',
+    where: (path) => src(path) && !isProgram(path),
+    instead: 'call .unref() on it, or clear it when its owner closes',
+    find: (file) => {
+      const unreffed = new Set<number>();
+      visiting(() => ({
+        MemberExpression: (node) => {
+          if ('name' in node.property && node.property.name === 'unref') unreffed.add(node.object.start);
+        },
+      }))(file);
+      return calls('setInterval')(file).filter((offset) => {
+        const name = /([\w#]+)\s*=\s*$/.exec(file.text.slice(0, offset))?.[1];
+        const ended =
+          name && new RegExp(`${name}\\??\\.unref\\(|clearInterval\\((?:this\\.)?${name}\\)`).test(file.text);
+        return !unreffed.has(offset) && !ended;
+      });
+    },
+    planted: ['setInterval(f, 1000)', 'const t = setInterval(f, 1000); clearInterval(u)'],
+    fine: [
+      'setInterval(() => { f(1); }, 1000).unref()',
+      'const t = setInterval(f, 1); t.unref()',
+      'class A { #t = setInterval(f, 1); close() { clearInterval(this.#t); } }',
+    ],
   },
   {
     name: 'console',
@@ -133,26 +143,48 @@ export const footguns: readonly Footgun[] = [
     fine: ['const console2 = 1'],
   },
   {
-    name: 'process.env',
+    name: 'a variable of the environment',
     where: (path) =>
       src(path) && path !== 'src/main.ts' && !under('src/adapters/config/', 'src/adapters/cli/')(path),
-    instead: 'pass the value in from main.ts or the configuration',
-    find: uses('process.env', 'import env'),
+    instead:
+      'pass the value in from main.ts or the configuration (PATH may be read, and all of it be handed to a child)',
+    find: (file) => {
+      const environment = new Set(uses('process.env')(file));
+      return [
+        ...uses('import env')(file),
+        ...visiting((hit) => ({
+          MemberExpression: (node) => {
+            if (environment.has(node.object.start) && node.object.type === 'MemberExpression') {
+              if (!('name' in node.property) || node.computed || node.property.name !== 'PATH') hit(node);
+            }
+          },
+          VariableDeclarator: (node) => {
+            if (!node.init || !environment.has(node.init.start) || node.id.type !== 'ObjectPattern') return;
+            if (!node.id.properties.some((property) => property.type === 'RestElement')) hit(node);
+          },
+        }))(file),
+      ];
+    },
     planted: [
       'process.env.HOME',
-      "process['env']",
-      'const f = (process: P) => 1;\nf(process.env)',
+      "process['env'].HOME",
+      "process.env['HTTP_PROXY']",
+      'const { HOME } = process.env',
       "import { env } from 'node:process'",
+      'const f = (process: P) => 1;\nf(process.env.HOME)',
     ],
-    fine: ['container.env', 'const f = (process: { env: string[] }) => process.env'],
+    fine: [
+      'container.env.HOME',
+      'const f = (process: { env: Env }) => process.env.HOME',
+      'process.env.PATH',
+      'const { NOTIFY_SOCKET: _notify, ...env } = process.env',
+      "spawn('x', [], { env: { ...process.env, A: '1' } })",
+    ],
   },
   {
     name: 'process.exit',
     where: (path) =>
-      src(path) &&
-      path !== 'src/main.ts' &&
-      !path.startsWith('src/adapters/cli/') &&
-      !/-main\.ts$|worker\.ts$/.test(path),
+      src(path) && path !== 'src/main.ts' && !path.startsWith('src/adapters/cli/') && !isProgram(path),
     instead: 'throw, and let main.ts end the process',
     find: calls('process.exit', 'process.abort', 'process.reallyExit'),
     planted: ['process.exit(1)'],
