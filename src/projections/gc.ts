@@ -83,7 +83,7 @@ export const collectable = (graph: ReferenceGraph, options: CollectOptions = {})
   let rest = graph;
   let circle: Circle = new Map();
   let queue: Subject[] = [...graph.free.values()];
-  while (queue.length > 0) {
+  do {
     for (const subject of queue) {
       const found = garbageOf(rest, subject, options, circle.get(subject));
       if (!found) continue;
@@ -95,7 +95,7 @@ export const collectable = (graph: ReferenceGraph, options: CollectOptions = {})
     }
     circle = circles(rest);
     queue = [...childrenFirst(rest, circle)];
-  }
+  } while (queue.length > 0);
   return garbage;
 };
 
