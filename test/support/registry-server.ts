@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { startDaemon } from './child.ts';
+import { runProgram, startDaemon } from './child.ts';
 
 export interface RegistryServer {
   /** `127.0.0.1:port`, to stand before repository names. */
@@ -57,15 +57,15 @@ export const startRegistry = async (directory: string): Promise<RegistryServer> 
 
 /** Pushes an OCI layout's image to `host/repository:tag` with skopeo. */
 export const pushLayout = async (
-  run: (file: string, args: readonly string[]) => Promise<string>,
   layout: { readonly directory: string; readonly tag: string },
   target: string,
 ): Promise<void> => {
-  await run('skopeo', [
+  const from = `oci:${layout.directory}:${layout.tag}`;
+  await runProgram('skopeo', [
     'copy',
     '--insecure-policy',
     '--dest-tls-verify=false',
-    `oci:${layout.directory}:${layout.tag}`,
+    from,
     `docker://${target}`,
   ]);
 };
