@@ -35,7 +35,7 @@ export const isLoopback = (hostname: string): boolean => {
 
 /** Registries on loopback speak plain http unless they are on the port of https. */
 const defaultScheme = (authority: string): 'http' | 'https' => {
-  const { hostname, port } = new URL(`http://${authority}`);
+  const { hostname, port } = parseUrl(`http://${authority}`, authority);
   return isLoopback(hostname) && port !== '443' ? 'http' : 'https';
 };
 
@@ -56,7 +56,7 @@ export const endpointOf = (entry: HostEntry, registry: string): Endpoint => {
   const url = parseUrl(/^https?:\/\//i.test(text) ? text : `${defaultScheme(text)}://${text}`, registry);
   if (hubNames.has(url.hostname)) url.hostname = DOCKER_HUB;
   const path = url.pathname.replace(/\/+$/, '');
-  const same = url.host === new URL(`${url.protocol}//${authority}`).host;
+  const same = url.host === parseUrl(`${url.protocol}//${authority}`, registry).host;
   return {
     origin: url.origin,
     path: entry.overridePath || path.endsWith('/v2') ? path : `${path}/v2`,
@@ -90,13 +90,11 @@ export const foreignEndpoint = (text: string): Endpoint | undefined => {
 };
 
 const parseUrl = (text: string, registry: string): URL => {
-  try {
-    return new URL(text);
-  } catch (error) {
-    throw new Rejection('failed-precondition', `hosts.toml for ${registry}: '${text}' is not a URL`, {
-      cause: error,
-    });
-  }
+  if (URL.canParse(text)) return new URL(text);
+  throw new Rejection(
+    'invalid-argument',
+    `registry ${registry} cannot be asked: '${text}' is not a URL; correct the name or its hosts.toml`,
+  );
 };
 
 /** Where to ask for a registry, in order: its mirrors, then itself. */

@@ -98,6 +98,13 @@ describe('where a registry is asked', () => {
     expect(await bases(registry)).toEqual([base]);
   });
 
+  it.each(['999.999.999.999', '[:::::]:5000'])('%s is no host that could be asked', async (registry) => {
+    await expect(bases(registry)).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringContaining(registry),
+    });
+  });
+
   it('takes the folder of the host before that of all others, with and without colons', async () => {
     hosts('_default', '[host."https://default.example"]');
     expect(await bases('r.example:5000')).toEqual([
