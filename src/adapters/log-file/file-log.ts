@@ -61,6 +61,9 @@ interface Waiter {
   reject(reason: Rejection): void;
 }
 
+/** With this much to write it doesn't pay to wait for more. */
+const EAGER_BYTES = 64 * 1024;
+
 /** A place in the log: events so far, and the chain hash over them. */
 interface Place {
   readonly next: number;
@@ -80,7 +83,12 @@ class FileLog implements Log {
   #filling = new GroupBuffer();
   #writing = new GroupBuffer();
   #waiters: Waiter[] = [];
-  #running: Promise<void> | undefined;
+  /** The write under way. */
+  #cycle: Promise<void> | undefined;
+  /** Whether a write begins after this turn. */
+  #turning = false;
+  /** Whether the last write was of one event: then nobody else is about to append. */
+  #alone = true;
   #closing: Promise<void> | undefined;
   /** Whether the file ends with a mark that vouches for all of it. */
   #marked: boolean;
@@ -107,7 +115,7 @@ class FileLog implements Log {
     } catch (error) {
       return Promise.reject(error);
     }
-    this.#running ??= this.#run();
+    this.#schedule();
     const { head } = this;
     return new Promise((resolve, reject) => {
       this.#waiters.push({ until: Number(head), resolve: () => resolve(head), reject });
@@ -170,32 +178,48 @@ class FileLog implements Log {
     this.#head = { next: this.#head.next + events.length, chain };
   }
 
-  /** Writes for as long as there is something to write. Each turn gives whoever was woken the time to append again. */
-  async #run(): Promise<void> {
-    for (;;) {
-      await new Promise((resolve) => setImmediate(resolve));
-      this.#deliver();
-      this.#writing.clear();
-      if (this.#filling.length === 0) break;
-      [this.#filling, this.#writing] = [this.#writing, this.#filling];
-      const reached = this.#head;
-      try {
-        await this.#write();
-      } catch (error) {
-        this.#fail(ioRejection(error, this.#parts.directory));
-        continue;
-      }
-      this.#parts.writer.commit(this.#writing);
-      this.#durable = reached;
-      this.#marked = false;
-      this.#wake();
+  /**
+   * Sees to it that what was handed over gets written. Usually after a turn of the event loop, so that everybody whom the
+   * last write woke can append again and share the next sync. At once where one appender is alone, and where there is
+   * enough for the disk to work on while the rest is still being encoded.
+   */
+  #schedule(): void {
+    if (this.#cycle !== undefined) return;
+    if (this.#alone || this.#filling.length >= EAGER_BYTES) {
+      this.#begin();
+    } else if (!this.#turning) {
+      this.#turning = true;
+      setImmediate(() => {
+        this.#turning = false;
+        this.#begin();
+      });
     }
-    this.#running = undefined;
   }
 
+  #begin(): void {
+    if (this.#cycle !== undefined || this.#filling.length === 0) return;
+    this.#cycle = this.#writeOnce().then(() => {
+      this.#cycle = undefined;
+      if (this.#filling.length > 0) this.#schedule();
+    });
+  }
+
+  async #writeOnce(): Promise<void> {
+    [this.#filling, this.#writing] = [this.#writing, this.#filling];
+    const reached = this.#head;
+    try {
+      await this.#write();
+      this.#succeed(reached);
+    } catch (error) {
+      this.#fail(ioRejection(error, this.#parts.directory));
+    }
+    this.#writing.clear();
+  }
+
+  /** Calls the disk before it returns to its caller, where nothing is to be done first. */
   async #write(): Promise<void> {
     const { writer } = this.#parts;
-    await writer.ready(this.#continuation);
+    if (!writer.isReady) await writer.ready(this.#continuation);
     await writer.write(this.#writing.seal(writer.synced));
   }
 
@@ -203,13 +227,18 @@ class FileLog implements Log {
     return { base: this.#durable.next, chain: this.#durable.chain };
   }
 
-  #wake(): void {
+  #succeed(reached: Place): void {
+    this.#alone = reached.next - this.#durable.next === 1;
+    this.#parts.writer.commit(this.#writing);
+    this.#durable = reached;
+    this.#marked = false;
     const waiting = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiting) {
-      if (waiter.until <= this.#durable.next) waiter.resolve();
+      if (waiter.until <= reached.next) waiter.resolve();
       else this.#waiters.push(waiter);
     }
+    this.#deliver();
   }
 
   /** Gives up everything that is not durable. */
@@ -223,19 +252,22 @@ class FileLog implements Log {
     for (const waiter of given) waiter.reject(reason);
   }
 
-  /** Hands the last write to whoever follows live. */
+  /** Hands the last write to whoever follows live, a turn later: whoever appended goes first. */
   #deliver(): void {
-    if (!this.#feed.wanted || this.#writing.length === 0) return;
-    const bytes = this.#writing.bytes;
+    if (!this.#feed.wanted) return;
     const events: Recorded[] = [];
-    for (const at of this.#writing.starts()) {
-      decodeGroup(bytes, at, 0, Number.POSITIVE_INFINITY, events);
+    for (const at of this.#writing.starts) {
+      decodeGroup(this.#writing.bytes, at, 0, Number.POSITIVE_INFINITY, events);
     }
-    this.#feed.deliver(events);
+    setImmediate(() => this.#feed.deliver(events));
   }
 
   async #finish(): Promise<void> {
-    await this.#running;
+    while (this.#cycle !== undefined || this.#filling.length > 0) {
+      this.#begin();
+      await this.#cycle;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
     this.#feed.end();
     try {
       if (!this.#marked) await this.#mark();

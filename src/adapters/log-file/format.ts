@@ -33,6 +33,7 @@ export const groupField = {
   crc: 4,
   /** Bytes of the whole group, padding included. */
   length: 8,
+  reserved: 12,
   /** Everything in this file below this offset was durable when the group was written. */
   synced: 16,
   /** Chain hash before this group. The chain hash after it is the SHA-256 from here to the end of the heads. */

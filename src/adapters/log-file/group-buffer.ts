@@ -18,15 +18,18 @@ const INITIAL_BYTES = 256 * 1024;
 /** A buffer that grew past this in a burst is let go afterwards. */
 const KEPT_BYTES = 4 * 1024 * 1024;
 
-const salts = Buffer.allocUnsafe(64 * 1024);
+/** Random words, made in bulk: asking for 16 bytes at a time would cost more than hashing them. */
+const salts = new Uint32Array(16 * 1024);
 let saltsUsed = salts.length;
 const putSalt = (bytes: Buffer, at: number): void => {
   if (saltsUsed === salts.length) {
     randomFillSync(salts);
     saltsUsed = 0;
   }
-  salts.copy(bytes, at, saltsUsed, saltsUsed + SALT_BYTES);
-  saltsUsed += SALT_BYTES;
+  for (let end = at + SALT_BYTES, word = at; word < end; word += 4) {
+    bytes.writeUInt32LE(salts[saltsUsed] ?? 0, word);
+    saltsUsed += 1;
+  }
 };
 
 /** An event as text, measured, before anything of its batch is kept. */
@@ -41,6 +44,7 @@ interface EventText {
 export class GroupBuffer {
   #bytes = Buffer.allocUnsafe(INITIAL_BYTES);
   #length = 0;
+  #starts: number[] = [];
 
   /** Bytes of the groups in it. */
   get length(): number {
@@ -74,8 +78,9 @@ export class GroupBuffer {
       dataAt += dataBytes;
       position += 1;
     }
+    this.#starts.push(start);
     this.#length = start + batch.groupBytes;
-    bytes.fill(0, dataAt, this.#length);
+    for (; dataAt < this.#length; dataAt += 1) bytes[dataAt] = 0;
     putHeader(bytes, start, {
       length: batch.groupBytes,
       chain,
@@ -97,6 +102,7 @@ export class GroupBuffer {
       count: 0,
       headsBytes: 0,
     });
+    this.#starts.push(start);
     this.#length = start + GROUP_HEADER_BYTES;
   }
 
@@ -107,7 +113,7 @@ export class GroupBuffer {
    */
   seal(synced: number): Buffer {
     const bytes = this.#bytes;
-    for (const at of this.starts()) {
+    for (const at of this.#starts) {
       const end = at + bytes.readUInt32LE(at + groupField.length);
       writeU64(bytes, synced, at + groupField.synced);
       bytes.writeUInt32LE(crc32c(bytes.subarray(at + groupField.length, end)), at + groupField.crc);
@@ -121,12 +127,13 @@ export class GroupBuffer {
   }
 
   /** Where each group begins. */
-  *starts(): Generator<number> {
-    for (let at = 0; at < this.#length; at += this.#bytes.readUInt32LE(at + groupField.length)) yield at;
+  get starts(): readonly number[] {
+    return this.#starts;
   }
 
   clear(): void {
     this.#length = 0;
+    this.#starts = [];
     if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.allocUnsafe(INITIAL_BYTES);
   }
 
@@ -148,9 +155,9 @@ interface GroupHeader {
 }
 
 const putHeader = (bytes: Buffer, at: number, header: GroupHeader): void => {
-  bytes.fill(0, at, at + groupField.chain);
   bytes.writeUInt32LE(GROUP_MAGIC, at + groupField.magic);
   bytes.writeUInt32LE(header.length, at + groupField.length);
+  bytes.writeUInt32LE(0, at + groupField.reserved);
   bytes.write(header.chain, at + groupField.chain, 'latin1');
   writeU64(bytes, header.first, at + groupField.first);
   bytes.writeUInt32LE(header.count, at + groupField.count);

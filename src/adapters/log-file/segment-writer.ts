@@ -65,6 +65,11 @@ export class SegmentWriter {
     return this.#segment.end;
   }
 
+  /** Whether `ready` would do nothing. */
+  get isReady(): boolean {
+    return !this.#suspect && this.#segment.end < this.#segmentBytes;
+  }
+
   /** Makes ready for more events: mends what a failure left, begins a new segment where this one is full. */
   async ready(next: Continuation): Promise<void> {
     await this.mend(next);
@@ -82,7 +87,7 @@ export class SegmentWriter {
   /** Puts bytes after the end and makes them durable; `commit` then moves the end past them. */
   async write(bytes: Buffer): Promise<void> {
     const { end } = this.#segment;
-    await this.#writeAhead(end + bytes.length);
+    if (end + bytes.length > this.#prepared) await this.#writeAhead(end + bytes.length);
     try {
       await writeAt(this.#fd, bytes, end);
       await syncData(this.#fd);
@@ -98,7 +103,7 @@ export class SegmentWriter {
    */
   commit(groups: GroupBuffer): void {
     const start = this.#segment.end;
-    for (const at of groups.starts()) this.#segment.note(firstOf(groups.bytes, at), start + at);
+    for (const at of groups.starts) this.#segment.note(firstOf(groups.bytes, at), start + at);
     this.#segment.end = start + groups.length;
   }
 
@@ -111,7 +116,6 @@ export class SegmentWriter {
    * (a sparse file would not do). Takes less when the disk can't give a full step.
    */
   async #writeAhead(needed: number): Promise<void> {
-    if (needed <= this.#prepared) return;
     const step = Math.min(Math.max(this.#prepared, AHEAD_MIN_BYTES), AHEAD_MAX_BYTES);
     const roomy = Math.min(this.#prepared + step, Math.max(this.#segmentBytes, needed));
     try {
