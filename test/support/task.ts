@@ -5,10 +5,14 @@ import { ContainerId, Namespace, Timestamp } from '../../src/domain/identity.ts'
 import type { Clock } from '../../src/engine/ports/clock.ts';
 import type { TaskKey } from '../../src/engine/ports/runtime.ts';
 
+export type ConfigOverrides = Partial<Omit<ContainerConfig, 'process'>> & {
+  readonly process?: Partial<ContainerConfig['process']>;
+};
+
 /** A container of busybox that runs `args`, with fresh namespaces and docker's defaults. */
 export const containerConfig = (
   args: readonly string[],
-  overrides: Partial<ContainerConfig> & { process?: Partial<ContainerConfig['process']> } = {},
+  overrides: ConfigOverrides = {},
 ): ContainerConfig => {
   const { process, ...rest } = overrides;
   return ContainerConfig.parse({

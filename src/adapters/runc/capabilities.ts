@@ -34,14 +34,25 @@ const normalised = (name: string): string => {
   return full;
 };
 
+/** The names behind a mask of capabilities as /proc/<pid>/status shows it, in hexadecimal. */
+export const capabilitiesOfMask = (hex: string): readonly string[] => {
+  const mask = BigInt(`0x${hex}`);
+  return allCapabilities.filter((_name, number) => (mask >> BigInt(number)) & 1n);
+};
+
 /**
  * Docker's rule: what is dropped goes first, then what is added comes, and `ALL` stands for every one on either side.
+ * @param available what the daemon itself has to give; `ALL` means these
  * @throws Rejection `invalid-argument` for an unknown name
  */
-export const capabilitySet = (add: readonly string[], drop: readonly string[]): readonly string[] => {
+export const capabilitySet = (
+  add: readonly string[],
+  drop: readonly string[],
+  available: readonly string[],
+): readonly string[] => {
   const added = new Set(add.map(normalised));
   const dropped = new Set(drop.map(normalised));
-  if (added.has('ALL')) return allCapabilities.filter((name) => !dropped.has(name));
+  if (added.has('ALL')) return available.filter((name) => !dropped.has(name));
   const base = dropped.has('ALL') ? [] : defaultCapabilities.filter((name) => !dropped.has(name));
   return allCapabilities.filter((name) => base.includes(name) || added.has(name));
 };

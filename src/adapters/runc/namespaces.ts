@@ -1,4 +1,5 @@
 import type { ContainerConfig } from '../../domain/container-config.ts';
+import { Rejection } from '../../domain/rejection.ts';
 import type { OciIdMapping, OciNamespace } from './oci.ts';
 
 const shared = ['pid', 'network', 'ipc', 'uts', 'cgroup'] as const;
@@ -9,7 +10,12 @@ export const ociNamespaces = (config: ContainerConfig): readonly OciNamespace[] 
   const chosen = shared.flatMap((type): OciNamespace[] => {
     const source = namespaces[type];
     if (source === 'host') return [];
-    return source === 'new' ? [{ type }] : [{ type, path: source.path }];
+    if (source === 'new') return [{ type }];
+    if ('path' in source) return [{ type, path: source.path }];
+    throw new Rejection(
+      'internal',
+      `the ${type} namespace of container ${source.container} was not looked up`,
+    );
   });
   return [...(namespaces.user === 'host' ? [] : [{ type: 'user' } as const]), { type: 'mount' }, ...chosen];
 };

@@ -1,6 +1,6 @@
 import type { ContainerConfig } from '../../domain/container-config.ts';
 import type { Secrets } from '../../engine/ports/runtime.ts';
-import { allCapabilities, capabilitiesFor, capabilitySet } from './capabilities.ts';
+import { capabilitiesFor, capabilitySet } from './capabilities.ts';
 import { deviceRules, type ResolvedDevice } from './devices.ts';
 import { containerMounts } from './mounts.ts';
 import { idMappings, ociNamespaces } from './namespaces.ts';
@@ -22,6 +22,8 @@ export interface SpecFacts {
   /** /etc/hosts and its like. */
   readonly files: readonly OciMount[];
   readonly devices: readonly ResolvedDevice[];
+  /** What the daemon has to give. */
+  readonly capabilities: readonly string[];
   readonly cgroup: CgroupFacts;
   readonly host: SeccompHost;
 }
@@ -59,8 +61,8 @@ const linuxPart = (config: ContainerConfig, facts: SpecFacts, capabilities: read
  */
 export const runtimeSpec = (config: ContainerConfig, facts: SpecFacts): OciSpec => {
   const capabilities = config.privileged
-    ? allCapabilities
-    : capabilitySet(config.capabilities.add, config.capabilities.drop);
+    ? facts.capabilities
+    : capabilitySet(config.capabilities.add, config.capabilities.drop, facts.capabilities);
   const { hostname, user } = facts;
   const env = environment(config.process, facts.secrets, { hostname, home: user.home });
   const ownUts = config.namespaces.uts === 'new';

@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { arch, hostname, release } from 'node:os';
 import { join } from 'node:path';
 import type { ProcessConfig, Resources } from '../../domain/container-config.ts';
 import type { CreateTask, Secrets } from '../../engine/ports/runtime.ts';
-import { capabilitiesFor } from './capabilities.ts';
+import { capabilitiesFor, capabilitiesOfMask } from './capabilities.ts';
 import { resolveDevices } from './devices.ts';
 import { ContainerDocument, processText, specText } from './document.ts';
 import { writeNetworkFiles } from './network-files.ts';
@@ -23,9 +23,14 @@ export const readCgroupFacts = (): CgroupFacts =>
     ? { version: 2, swap: existsSync('/proc/swaps') }
     : { version: 1, swap: existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes') };
 
+/** The capabilities that this process could pass on: its bounding set. */
+const readCapabilities = (): readonly string[] =>
+  capabilitiesOfMask(/^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0');
+
 /** Makes the OCI documents of containers on this host, as JSON text. */
 export const createSpecifications = (options: SpecificationsOptions = {}) => {
   const cgroup = readCgroupFacts();
+  const capabilities = readCapabilities();
   const host = { architecture: arch(), kernel: release() };
   const parent = options.cgroupParent ?? '/shiplog';
 
@@ -44,6 +49,7 @@ export const createSpecifications = (options: SpecificationsOptions = {}) => {
           hostname: name,
           files,
           devices: resolveDevices(config),
+          capabilities,
           cgroup,
           host,
         }),

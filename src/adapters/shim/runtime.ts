@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import type { CreateTask, ProbedTask, Runtime, TaskKey } from '../../engine/ports/runtime.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
+import { Status } from '../../gen/containerd/v1/types/task_pb.ts';
 import {
   bundlePath,
   forgetExec,
@@ -14,6 +15,7 @@ import {
   runcRoot,
 } from './bundle.ts';
 import { serveShimEvents } from './event-server.ts';
+import { withJoinedNamespaces } from './joined-namespaces.ts';
 import { copyShimLog } from './log-fifo.ts';
 import { type ShimRuntimeOptions, shimTimeouts } from './options.ts';
 import { probeBundle } from './probe.ts';
@@ -51,17 +53,31 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     return inTurn(() => purgeBundle(task, bundleOf(task), options, timeouts));
   };
 
+  /** The task's own process, while it has one. */
+  const pidOf = async (task: TaskKey): Promise<number> => {
+    const { status, pid } = await shimOf(task).call(Task.method.state, { id: task.id });
+    if (status !== Status.STOPPED && pid > 0) return pid;
+    throw new Rejection('failed-precondition', `container ${keyOf(task)} has stopped; start it first`);
+  };
+
   const createTask = async (request: CreateTask): Promise<{ pid: number }> => {
     const { task, runtime, rootfs } = request;
     const bundle = bundleOf(task);
     if (shims.has(keyOf(task)) || (await readBundle(bundle))) {
       throw new Rejection('already-exists', `task ${keyOf(task)} exists; delete it first`);
     }
+    const config = await withJoinedNamespaces(request.config, (id) => pidOf({ ...task, id }));
     const shim = await findShim(runtime.name, process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin');
     const runtimeBinary = runtime.binary ?? options.runtimeBinary ?? 'runc';
     try {
       const started = await inTurn(() =>
-        startShim(request, bundle, { version: 1, shim, runtimeBinary, rootfs }, options, timeouts),
+        startShim(
+          { ...request, config },
+          bundle,
+          { version: 1, shim, runtimeBinary, rootfs },
+          options,
+          timeouts,
+        ),
       );
       shims.set(keyOf(task), started.shim);
       void started.shim.watch('');

@@ -19,7 +19,12 @@ const startLimitMs = 10_000;
 const retryMs = 10;
 
 /** Small heaps: the holder's own state is a few kilobytes for each process. */
-const nodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=128', '--no-opt', '--single-threaded-gc'];
+const nodeFlags = [
+  '--max-semi-space-size=1',
+  '--max-old-space-size=128',
+  '--v8-pool-size=0',
+  '--single-threaded-gc',
+];
 
 /** Connects to the holder, after starting it where none answers. @throws Rejection `unavailable` */
 export const connectHolder = async (command: HolderCommand): Promise<Socket> => {

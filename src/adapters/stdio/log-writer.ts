@@ -38,6 +38,7 @@ export class LogWriter {
     } catch (error) {
       this.#lostBytes += bytes.length;
       this.#lostWhy = error instanceof Error ? error.message : String(error);
+      this.close();
     }
   }
 
@@ -47,6 +48,8 @@ export class LogWriter {
   }
 
   #tellLoss(): void {
+    // The line break ends an entry that was written in part; a reader passes over it.
+    this.#put(Buffer.from('\n'));
     const words = `[shiplog: ${this.#lostBytes} bytes of output were lost: ${this.#lostWhy}]\n`;
     this.#append(formatEntries('stderr', Buffer.from(words), now()));
     this.#lostBytes = 0;

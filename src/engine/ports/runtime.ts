@@ -37,16 +37,24 @@ export interface Runtime {
   pause(task: TaskKey): Promise<void>;
   resume(task: TaskKey): Promise<void>;
   resize(task: TaskKey, size: TerminalSize, execId?: ExecId): Promise<void>;
+  /** Closes the shim's own end of standard input; to be called once `Attachment.closeStdin` has resolved. */
   closeStdin(task: TaskKey, execId?: ExecId): Promise<void>;
   update(task: TaskKey, resources: Resources): Promise<void>;
   pids(task: TaskKey): Promise<readonly number[]>;
-  /** Frees a stopped process; for the task itself also its shim, bundle and rootfs mount. Nothing happens where all is gone. */
+  /**
+   * Frees a stopped process; for the task itself also its shim and bundle. The rootfs stays mounted: the
+   * caller unmounts it. Nothing happens where all is gone.
+   */
   delete(task: TaskKey, execId?: ExecId): Promise<void>;
   /** Everything of this runtime on the host, named by the log or not. Asks all shims at once, each with a time limit. */
   probe(): Promise<readonly ProbedTask[]>;
   /** Takes up a live task that `probe` found. */
   adopt(task: TaskKey): Promise<void>;
-  /** Ends whatever is left of a task by force: kills, runs the shim's own clean-up, unmounts, removes the bundle. */
+  /**
+   * Ends whatever is left of a task by force: kills, runs the shim's own clean-up, removes the bundle. Like
+   * `delete` it leaves the rootfs to the caller, which must not be mounted inside the bundle any more.
+   * @returns the exit that the clean-up reports, which is that of a kill
+   */
   purge(task: TaskKey): Promise<Exit | undefined>;
   /** Out-of-memory kills. */
   readonly oom: Observable<TaskKey>;

@@ -15,7 +15,10 @@ import type { TaskKey } from './task-key.ts';
 export interface Stdio {
   open(process: ProcessKey, options: StdioOptions): Promise<StdioPaths>;
   attach(process: ProcessKey): Promise<Attachment>;
-  /** Resolves at the end of output, or after `timeoutMs` (a descendant may hold the streams for ever). */
+  /**
+   * Resolves at the end of output, or after `timeoutMs` (a descendant may hold the streams for ever). To be asked once
+   * the process is known to be over: nobody writing is taken for the end. Resolves at once where nothing is open.
+   */
   drained(process: ProcessKey, timeoutMs: number): Promise<void>;
   close(process: ProcessKey): Promise<void>;
   /** Keys that are open, for the sweep at boot. */
@@ -51,9 +54,13 @@ export interface StdioPaths {
 }
 
 export interface Attachment {
-  /** Ends when the output of the process has ended. */
+  /**
+   * Ends when the output of the process has ended. Must be read: a reader that is too slow slows the process down for a
+   * few seconds, then is let go with `resource-exhausted` (the log has everything). `unavailable` when the holder is lost.
+   */
   readonly output: AsyncIterable<OutputChunk>;
   write(bytes: Uint8Array): Promise<void>;
+  /** Resolves when what was written is with the process and this end is closed. */
   closeStdin(): Promise<void>;
   /** Stops following; the process goes on. */
   detach(): Promise<void>;
