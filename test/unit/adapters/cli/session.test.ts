@@ -126,7 +126,10 @@ describe('run', () => {
         },
       };
       yield {
-        progress: { case: 'done' as const, value: { name: 'docker.io/library/img:latest', digest: 'sha256:b' } },
+        progress: {
+          case: 'done' as const,
+          value: { name: 'docker.io/library/img:latest', digest: 'sha256:b' },
+        },
       };
     });
     daemon.session(async (first, session) => {
