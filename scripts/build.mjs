@@ -47,8 +47,10 @@ try {
   const entries = allEntries();
   const metafile = await bundle(entries, dist);
   writeWhole(join(dist, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(metafile, root));
-  rmSync(join(dist, '.cache'), { recursive: true, force: true });
-  if (!process.argv.includes('--no-warm')) warm();
+  if (!process.argv.includes('--no-warm')) {
+    rmSync(join(dist, '.cache'), { recursive: true, force: true });
+    warm();
+  }
   for (const name of Object.keys(entries)) {
     const path = join(dist, `${name}.js`);
     process.stdout.write(`${relative(root, path)}  ${kib(path)}\n`);

@@ -12,12 +12,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { defaultConfig } from './docs-configuration.mjs';
 import { natives, root } from './entries.mjs';
 
 /**
- * `npm run package`: shiplog_VERSION_ARCH.deb in the top folder. It holds what `npm install -g` would: bin/, dist/, and
+ * `npm run package [-- FOLDER]`: shiplog_VERSION_ARCH.deb in FOLDER, or the top folder. It holds what `npm install -g` would: bin/, dist/, and
  * the packages with binaries. fs-ext is compiled for one major version of Node, so the package asks for that one.
  */
 const output = (command, args) => execFileSync(command, args, { cwd: root, encoding: 'utf8' }).trim();
@@ -155,8 +155,8 @@ try {
   write(join(stage, 'DEBIAN/prerm'), PRERM, 0o755);
   write(join(stage, 'DEBIAN/postrm'), POSTRM, 0o755);
   execFileSync('chmod', ['-R', 'u=rwX,go=rX', stage]);
-  const file = `shiplog_${manifest.version}_${architecture}.deb`;
-  execFileSync('dpkg-deb', ['--root-owner-group', '-Zxz', '--build', stage, join(root, file)], {
+  const file = join(resolve(process.argv[2] ?? root), `shiplog_${manifest.version}_${architecture}.deb`);
+  execFileSync('dpkg-deb', ['--root-owner-group', '-Zxz', '--build', stage, file], {
     stdio: 'inherit',
   });
   process.stdout.write(`${file}\n`);
