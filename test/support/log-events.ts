@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,9 +39,15 @@ export const positionsOf = (recorded: readonly Recorded[]): number[] =>
 
 export const at = (n: number): Position => position(BigInt(n));
 
+/** Where a sync costs nothing, for tests that open a log thousands of times and ask about bytes, not about the disk. */
+export const memoryFolder = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 /** Runs with a fresh directory and removes it afterwards. */
-export const inTemporaryDirectory = async <T>(use: (directory: string) => Promise<T>): Promise<T> => {
-  const directory = await mkdtemp(join(tmpdir(), 'shiplog-log-'));
+export const inTemporaryDirectory = async <T>(
+  use: (directory: string) => Promise<T>,
+  folder = tmpdir(),
+): Promise<T> => {
+  const directory = await mkdtemp(join(folder, 'shiplog-log-'));
   try {
     return await use(directory);
   } finally {

@@ -1,12 +1,14 @@
 import { cp, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { LogDamage } from '../../../../src/adapters/log-file/failure.ts';
-import { openFileLog } from '../../../../src/adapters/log-file/file-log.ts';
-import type { TornTail } from '../../../../src/adapters/log-file/recover.ts';
-import { verifyLog } from '../../../../src/adapters/log-file/verify.ts';
-import { flip, groupStarts, openAndRead, segmentsOf, written } from '../../../support/log-damage.ts';
-import { appendBatches, inTemporaryDirectory } from '../../../support/log-events.ts';
+import { LogDamage } from '../../src/adapters/log-file/failure.ts';
+import { openFileLog } from '../../src/adapters/log-file/file-log.ts';
+import type { TornTail } from '../../src/adapters/log-file/recover.ts';
+import { verifyLog } from '../../src/adapters/log-file/verify.ts';
+import { flip, groupStarts, openAndRead, segmentsOf, written } from '../support/log-damage.ts';
+import { appendBatches, inTemporaryDirectory, memoryFolder } from '../support/log-events.ts';
+
+const inMemory = (use: (directory: string) => Promise<void>) => inTemporaryDirectory(use, memoryFolder);
 
 /** A closed log of one segment with these batches. */
 const small = async (directory: string, sizes: readonly number[]) => {
@@ -31,7 +33,7 @@ describe('a torn tail', () => {
   it(
     'is cut at every byte of the last group, and nothing before it is lost',
     () =>
-      inTemporaryDirectory(async (directory) => {
+      inMemory(async (directory) => {
         const { path, bytes, starts } = await small(directory, [1, 1, 2]);
         const [, , last = 0, mark = 0] = starts;
         expect(starts).toHaveLength(4);
@@ -50,7 +52,7 @@ describe('a torn tail', () => {
   );
 
   it('is cut where its missing bytes are zeros written ahead', () =>
-    inTemporaryDirectory(async (directory) => {
+    inMemory(async (directory) => {
       const { path, bytes, starts } = await small(directory, [1, 1, 2]);
       const [, , last = 0, mark = 0] = starts;
       for (let cut = last; cut < mark; cut += 7) {
@@ -60,7 +62,7 @@ describe('a torn tail', () => {
     }));
 
   it('may have lost an earlier page of its write and kept a later one', () =>
-    inTemporaryDirectory(async (directory) => {
+    inMemory(async (directory) => {
       const log = await openFileLog({ directory });
       await appendBatches(log, [2]);
       const together = [log.append([], log.head), ...[0, 1, 2].map(() => appendBatches(log, [1]))];
@@ -86,7 +88,7 @@ describe('damage', () => {
   it(
     'of any single byte is found: refused with its file and offset, or a torn mark is cut and nothing is lost',
     () =>
-      inTemporaryDirectory(async (directory) => {
+      inMemory(async (directory) => {
         const { path, starts, end } = await small(directory, [1, 1, 2]);
         const mark = starts.at(-1) ?? 0;
         const whole = await openAndRead({ directory });
@@ -110,7 +112,7 @@ describe('damage', () => {
   it(
     'in the last write of a log that was not closed is cut as a torn tail, and in any other refused',
     () =>
-      inTemporaryDirectory(async (directory) => {
+      inMemory(async (directory) => {
         const { path, bytes, starts } = await small(directory, [1, 1, 2]);
         const [, , last = 0, mark = 0] = starts;
         const crashed = Buffer.concat([bytes.subarray(0, mark), Buffer.alloc(bytes.length - mark)]);
@@ -133,7 +135,7 @@ describe('damage', () => {
   it(
     'in a sealed segment is met when it is read, and by verify',
     () =>
-      inTemporaryDirectory(async (directory) => {
+      inMemory(async (directory) => {
         const options = { directory, segmentBytes: 3000 };
         const log = await openFileLog(options);
         await appendBatches(
@@ -163,7 +165,7 @@ describe('damage', () => {
   );
 
   it('by a segment that is missing, or of another log, is named', () =>
-    inTemporaryDirectory(async (directory) => {
+    inMemory(async (directory) => {
       for (const name of ['one', 'other']) {
         const log = await openFileLog({ directory: join(directory, name), segmentBytes: 3000 });
         await appendBatches(
@@ -187,7 +189,7 @@ describe('damage', () => {
     }));
 
   it('refuses a format version of the future without calling it damage', () =>
-    inTemporaryDirectory(async (directory) => {
+    inMemory(async (directory) => {
       const { path, bytes } = await small(directory, [1]);
       const { crc32c } = await import('@node-rs/crc32');
       bytes.writeUInt32LE(2, 8);
