@@ -1,9 +1,10 @@
 import type { ContainerConfig, NamespaceSource } from '../../domain/container-config.ts';
 import type { Container } from '../../domain/containers.ts';
-import { AbsolutePath, type ExecId, type Namespace, type SnapshotId } from '../../domain/identity.ts';
+import { AbsolutePath, type Namespace, type SnapshotId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
-import { findTask, type Task } from '../../domain/tasks.ts';
+import { findTask } from '../../domain/tasks.ts';
 import type { World } from '../../domain/world.ts';
+import { type AwaitedProcess, awaitEnd } from '../ending.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { ProcessKey, StdioOptions, StdioPaths } from '../ports/stdio.ts';
@@ -103,7 +104,7 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
       await runtime.delete(task, execId);
       await stdio.close({ ...task, execId });
     },
-    'await-end': ({ execId, ms, ...task }, { signal }) => awaitEnd(ledger, { ...task, execId, ms, signal }),
+    'await-end': (process, { signal }) => endsWithin(ledger, process, signal),
     'remove-container-files': async (address) => {
       const task = keyOf(address);
       await containerLogs.remove(host.logOf(task).path);
@@ -148,37 +149,22 @@ const resolveSource = (
   );
 };
 
-interface AwaitEnd extends TaskKey {
-  readonly execId: ExecId | undefined;
-  readonly ms: number | undefined;
-  readonly signal: AbortSignal | undefined;
-}
-
-const hasEnded = (task: Task | undefined, execId: ExecId | undefined): boolean => {
-  if (task === undefined || task.state.status === 'over') return true;
-  if (execId === undefined) return task.state.status === 'stopped';
-  const exec = task.execs[execId];
-  return exec === undefined || exec.status === 'ended';
+/** Whether a process ended before the time was over. */
+const endsWithin = async (
+  ledger: Ledger,
+  { ms, ...process }: AwaitedProcess & { readonly ms?: number },
+  signal: AbortSignal | undefined,
+): Promise<boolean> => {
+  if (ms === undefined) {
+    await awaitEnd(ledger, process, { signal });
+    return true;
+  }
+  const late = AbortSignal.timeout(ms);
+  try {
+    await awaitEnd(ledger, process, { signal: signal ? AbortSignal.any([signal, late]) : late });
+    return true;
+  } catch (error) {
+    if (late.aborted && !signal?.aborted) return false;
+    throw error;
+  }
 };
-
-/** Resolves true when the log says that a process has ended, false when the time is over. */
-const awaitEnd = (ledger: Ledger, { namespace, id, execId, ms, signal }: AwaitEnd): Promise<boolean> =>
-  new Promise((resolve, reject) => {
-    const ended = () => hasEnded(findTask(ledger.durable.world.task, namespace, id), execId);
-    if (ended()) {
-      resolve(true);
-      return;
-    }
-    const timer = ms === undefined ? undefined : setTimeout(() => finish(() => resolve(false)), ms);
-    const watch = ledger.recorded.subscribe((fact) => {
-      if ('id' in fact.data && fact.data.id === id && ended()) finish(() => resolve(true));
-    });
-    const abort = () => finish(() => reject(new Rejection('cancelled', 'the caller went away')));
-    const finish = (settle: () => void) => {
-      clearTimeout(timer);
-      watch.unsubscribe();
-      signal?.removeEventListener('abort', abort);
-      settle();
-    };
-    signal?.addEventListener('abort', abort, { once: true });
-  });

@@ -3,6 +3,7 @@ import type { ContainerRequest } from '../../domain/container-request.ts';
 import type { Metadata, Subject } from '../../domain/envelope.ts';
 import type { Descriptor, Digest, Namespace, Platform, Position, Timestamp } from '../../domain/identity.ts';
 import type { ImageReference } from '../../domain/image-reference.ts';
+import type { ContainerView } from '../../projections/containers.ts';
 import type { TransferReport } from '../../workflows/effects.ts';
 import type { Cause } from '../ledger.ts';
 import type { TerminalSize } from './runtime.ts';
@@ -93,23 +94,7 @@ export interface NewContainer {
   readonly pull: 'missing' | 'always' | 'never';
 }
 
-export interface ContainerView {
-  readonly id: string;
-  readonly name: string;
-  readonly image: string;
-  readonly imageDigest: string;
-  readonly args: readonly string[];
-  readonly createdAt: Timestamp;
-  readonly status: 'created' | 'running' | 'paused' | 'exited' | 'lost';
-  readonly pid?: number;
-  readonly startedAt?: Timestamp;
-  readonly exitedAt?: Timestamp;
-  readonly exitCode?: number;
-  readonly oomKilled: boolean;
-  readonly error: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly runtime: string;
-}
+export type { ContainerView };
 
 export interface ContainerDetails {
   readonly container: ContainerView;

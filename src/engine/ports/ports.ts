@@ -1,9 +1,11 @@
 import type { Digest, Platform } from '../../domain/identity.ts';
 import type { BlobStore } from './blobs.ts';
 import type { Clock, Names } from './clock.ts';
+import type { HostInspector, LogInspector } from './inspection.ts';
 import type { Log } from './log.ts';
 import type { Logger } from './logger.ts';
 import type { Mounter } from './mounts.ts';
+import type { ProcessTable } from './processes.ts';
 import type { Registry } from './registry.ts';
 import type { Runtime } from './runtime.ts';
 import type { SecretStore } from './secrets.ts';
@@ -25,6 +27,9 @@ export interface Ports {
   readonly stdio: Stdio;
   readonly containerLogs: ContainerLogs;
   readonly secrets: SecretStore;
+  readonly processes: ProcessTable;
+  readonly logInspector: LogInspector;
+  readonly hostInspector: HostInspector;
   readonly logger: Logger;
   readonly host: HostFacts;
 }

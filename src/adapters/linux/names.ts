@@ -1,0 +1,26 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import type { Names } from '../../engine/ports/clock.ts';
+import { moods, seafarers } from './spoken-words.ts';
+
+const crockford = '0123456789abcdefghjkmnpqrstvwxyz';
+
+/** 48 bits of time in milliseconds, then 80 random ones (the layout of a ULID). */
+const sortable = (): string => {
+  let time = Date.now();
+  let text = '';
+  for (let at = 0; at < 10; at += 1) {
+    text = `${crockford[time % 32]}${text}`;
+    time = Math.floor(time / 32);
+  }
+  for (const byte of randomBytes(16)) text += crockford[byte % 32];
+  return text;
+};
+
+const one = (words: readonly string[]): string => words[randomInt(words.length)] ?? '';
+
+/** Fresh names from the kernel's randomness. */
+export const createNames = (): Names => ({
+  hex64: () => randomBytes(32).toString('hex'),
+  sortable,
+  spoken: () => `${one(moods)}_${one(seafarers)}${randomInt(100)}`,
+});

@@ -1,0 +1,22 @@
+import { stat } from 'node:fs/promises';
+import type { LogInspector } from '../../engine/ports/inspection.ts';
+import { segmentPaths } from './recover.ts';
+import { verifyLog } from './verify.ts';
+
+/** Checks the files of a log beside its writer. */
+export const createLogInspector = (directory: string): LogInspector => ({
+  verify: async (progress) => {
+    const found = await verifyLog(directory, ({ events, bytes, totalBytes }) =>
+      progress(events, totalBytes === 0 ? 1 : bytes / totalBytes),
+    );
+    if (found.intact) return { intact: true, events: found.events, head: found.chain };
+    const { file, offset, what } = found.damage;
+    return { intact: false, damage: `${file}, byte ${offset}: ${what}` };
+  },
+  bytes: async () => {
+    const sizes = await Promise.all(
+      (await segmentPaths(directory)).map(async (path) => (await stat(path)).size),
+    );
+    return sizes.reduce((sum, size) => sum + size, 0);
+  },
+});

@@ -1,0 +1,49 @@
+import { isRejection, type Rejection } from '../../domain/rejection.ts';
+import type { World } from '../../domain/world.ts';
+import type { Workflow } from '../../workflows/steps.ts';
+import type { Collector } from '../collector.ts';
+import type { Ledger } from '../ledger.ts';
+import type { Call } from '../ports/api.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { RunOptions, WorkflowRunner } from '../workflow-runner.ts';
+
+/** What the methods of the API work with. */
+export interface Engine {
+  readonly ports: Ports;
+  readonly ledger: Ledger;
+  readonly runner: WorkflowRunner;
+  readonly collector: Collector;
+  readonly about: About;
+}
+
+/** What the daemon can say of itself. */
+export interface About {
+  readonly version: string;
+  readonly revision: string;
+  readonly root: string;
+  readonly state: string;
+  readonly pid: number;
+  readonly defaultRuntime: { readonly name: string; readonly binary: string };
+}
+
+/** A query's answer, or its refusal thrown. */
+export const orThrow = <T>(answer: T | Rejection): T => {
+  if (isRejection(answer)) throw answer;
+  return answer;
+};
+
+/** The durable world: what may be shown. */
+export const shown = ({ ledger }: Engine): World => ledger.durable.world;
+
+export const run = <T>(
+  { runner }: Engine,
+  workflow: Workflow<T>,
+  call: Call,
+  more: Partial<RunOptions> = {},
+) =>
+  runner.run(workflow, {
+    cause: call.cause,
+    ...(call.signal === undefined ? {} : { signal: call.signal }),
+    ...(call.report === undefined ? {} : { report: call.report }),
+    ...more,
+  });

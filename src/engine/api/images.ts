@@ -1,0 +1,105 @@
+import type { Descriptor, Digest, Namespace } from '../../domain/identity.ts';
+import { familiarName, ImageReference, imageNameOf } from '../../domain/image-reference.ts';
+import type { Image } from '../../domain/images.ts';
+import { documentLimit, ImageConfig, ImageManifest } from '../../domain/oci-image.ts';
+import { Rejection } from '../../domain/rejection.ts';
+import { imageTree } from '../../projections/image-tree.ts';
+import { listImages, resolveImage, usedBy } from '../../projections/images.ts';
+import { pull } from '../../workflows/pull.ts';
+import { push } from '../../workflows/push.ts';
+import { dispatch } from '../../workflows/steps.ts';
+import type { Call, ImagesApi, ImageView } from '../ports/api.ts';
+import { type Engine, orThrow, run, shown } from './engine.ts';
+
+type Part = Omit<ImagesApi, 'import' | 'export'>;
+
+/** Pull, push, and names. */
+export const imagesApi = (engine: Engine): Part => ({
+  pull: (request, call) => run(engine, pull(request), call),
+  push: async ({ namespace, image: text, reference, credentials }, call) => {
+    const image = find(engine, namespace, text);
+    const to = reference ?? ImageReference.parse(image.name);
+    return run(
+      engine,
+      push({ namespace, image, reference: to, ...(credentials ? { credentials } : {}) }),
+      call,
+    );
+  },
+  list: async (namespace, reference) =>
+    Promise.all(listImages(shown(engine), namespace, reference).map((image) => viewOf(engine, image))),
+  inspect: async (namespace, text) => {
+    const image = find(engine, namespace, text);
+    const { config, manifest, layers } = imageTree(shown(engine), image);
+    const read = (digest: Digest | undefined) => (digest === undefined ? '{}' : readText(engine, digest));
+    return {
+      image: await viewOf(engine, image),
+      config: await read(config),
+      manifest: await read(manifest),
+      layers,
+    };
+  },
+  tag: async ({ namespace, source, target }, call) => {
+    const image = find(engine, namespace, source);
+    const name = imageNameOf(target);
+    await run(
+      engine,
+      dispatch({ type: 'set-image', namespace, name, target: image.target, labels: image.labels }),
+      call,
+    );
+  },
+  remove: (request, call) => remove(engine, request, call),
+});
+
+export const find = (engine: Engine, namespace: Namespace, text: string): Image =>
+  orThrow(resolveImage(shown(engine), namespace, text));
+
+const readText = async ({ ports }: Engine, digest: Digest): Promise<string> =>
+  new TextDecoder().decode(await ports.blobs.readAll(digest, documentLimit));
+
+/** The configuration's descriptor, as the manifest that is here gives it. */
+export const configOf = async (engine: Engine, image: Image): Promise<Descriptor> => {
+  const { manifest } = imageTree(shown(engine), image);
+  if (manifest === undefined) {
+    throw new Rejection(
+      'failed-precondition',
+      `the manifest of image '${image.name}' is not here; pull it again`,
+    );
+  }
+  return ImageManifest.parse(JSON.parse(await readText(engine, manifest))).config;
+};
+
+const viewOf = async (engine: Engine, image: Image): Promise<ImageView> => {
+  const tree = imageTree(shown(engine), image);
+  const { name, target, labels, createdAt, updatedAt } = image;
+  const { contentSize, unpackedSize, config } = tree;
+  const view = { name, target, labels, createdAt, updatedAt, contentSize, unpackedSize, id: config ?? '' };
+  if (config === undefined || tree.missing.includes(config)) return view;
+  const { os, architecture, variant } = ImageConfig.parse(JSON.parse(await readText(engine, config)));
+  return { ...view, platform: { os, architecture, ...(variant === undefined ? {} : { variant }) } };
+};
+
+const remove = async (
+  engine: Engine,
+  { namespace, image: text, force }: Parameters<ImagesApi['remove']>[0],
+  call: Call,
+) => {
+  const image = find(engine, namespace, text);
+  const others = listImages(shown(engine), namespace).filter(
+    ({ target }) => target.digest === image.target.digest,
+  );
+  const users = usedBy(shown(engine), image);
+  if (users.length > 0 && others.length === 1 && !force) {
+    throw new Rejection(
+      'failed-precondition',
+      `image '${familiarName(image.name)}' is used by container ${users.map(({ name }) => name).join(', ')}; remove it first, or remove the image with force`,
+    );
+  }
+  const [removal] = await run(engine, dispatch({ type: 'remove-image', namespace, name: image.name }), call);
+  const causation = removal?.position;
+  const freed = await engine.collector.collect({
+    ...call.cause,
+    ...(causation === undefined ? {} : { causation }),
+  });
+  const deleted = freed.flatMap((fact) => (fact.type === 'blob-removed' ? [fact.data.digest] : []));
+  return { untagged: [familiarName(image.name)], deleted };
+};

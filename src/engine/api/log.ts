@@ -1,0 +1,139 @@
+import { firstDifference } from '../../domain/difference.ts';
+import type { Subject } from '../../domain/envelope.ts';
+import type { Fact } from '../../domain/event.ts';
+import { type Namespace, type Position, position } from '../../domain/identity.ts';
+import { Rejection } from '../../domain/rejection.ts';
+import { type DomainEvent, definitionOf } from '../../domain/world.ts';
+import { type EventPredicate, eventFilter } from '../../projections/event-filter.ts';
+import { summarise } from '../../projections/history.ts';
+import { matchesRemoved, resolveThing } from '../../projections/things.ts';
+import { freeingPositions, why } from '../../projections/why.ts';
+import { factOf } from '../ledger.ts';
+import type { LogApi, ToldEvent } from '../ports/api.ts';
+import { emptyViews, evolveViews } from '../views.ts';
+import { type Engine, orThrow, shown } from './engine.ts';
+import { follow } from './follow.ts';
+
+/** What the log tells. */
+export const logApi = (engine: Engine): LogApi => ({
+  events: (query, signal) => events(engine, query, signal),
+  history: (query) => history(engine, query),
+  why: (query) => tellWhy(engine, query),
+  verify: (progress) => verify(engine, progress),
+});
+
+const told = (fact: Fact<DomainEvent>): ToldEvent => ({
+  position: fact.position,
+  type: fact.type,
+  version: definitionOf(fact.type)?.version ?? 1,
+  subject: fact.subject,
+  data: fact.data,
+  meta: fact.meta,
+  summary: summarise(fact),
+});
+
+/** Durable facts from a position on that are wanted, to what is durable now. */
+async function* scan(
+  engine: Engine,
+  from: Position,
+  wanted: EventPredicate,
+): AsyncGenerator<Fact<DomainEvent>> {
+  for await (const batch of engine.ports.log.read({ from })) {
+    for (const recorded of batch) {
+      const fact = factOf(recorded);
+      if (wanted(fact)) yield fact;
+    }
+  }
+}
+
+async function* events(
+  engine: Engine,
+  query: Parameters<LogApi['events']>[0],
+  signal?: AbortSignal,
+): AsyncIterable<ToldEvent> {
+  const { from = position(0n), since = 0, until = Number.POSITIVE_INFINITY, namespace, filters } = query;
+  const passes = orThrow(eventFilter(filters, shown(engine), namespace));
+  const wanted: EventPredicate = (fact) => passes(fact) && fact.meta.time.wall >= since;
+  const source = query.follow ? follow(engine.ports.log, from, signal) : engine.ports.log.read({ from });
+  for await (const batch of source) {
+    for (const recorded of batch) {
+      const fact = factOf(recorded);
+      if (fact.meta.time.wall > until) return;
+      if (wanted(fact)) yield told(fact);
+    }
+  }
+}
+
+/** The subjects that a text means, here or gone. @throws Rejection `not-found` where the log has never heard of it */
+const subjectsOf = async (
+  engine: Engine,
+  namespace: Namespace,
+  thing: string,
+): Promise<ReadonlySet<Subject>> => {
+  const here = orThrow(resolveThing(shown(engine), namespace, thing));
+  if (here.length > 0) return new Set(here);
+  const gone = new Set<Subject>();
+  for await (const fact of scan(engine, position(0n), matchesRemoved(thing))) gone.add(fact.subject);
+  if (gone.size > 0) return gone;
+  throw new Rejection(
+    'not-found',
+    `the log knows nothing called '${thing}' in namespace '${namespace}'; give an id, a name, a digest or a key`,
+  );
+};
+
+async function* history(
+  engine: Engine,
+  { namespace, thing }: { namespace: Namespace; thing: string },
+): AsyncIterable<ToldEvent> {
+  const subjects = await subjectsOf(engine, namespace, thing);
+  for await (const fact of scan(engine, position(0n), concerns(subjects))) yield told(fact);
+}
+
+/** An event is about a thing when it names it as its subject, or turned its key into that name. */
+const concerns =
+  (subjects: ReadonlySet<Subject>): EventPredicate =>
+  (fact) => {
+    if (subjects.has(fact.subject)) return true;
+    if (fact.type !== 'snapshot-committed') return false;
+    const { namespace, snapshotter, name } = fact.data;
+    return subjects.has(`snapshot/${namespace}/${snapshotter}/${name}` as Subject);
+  };
+
+const tellWhy = async (engine: Engine, { namespace, thing }: { namespace: Namespace; thing: string }) => {
+  const subjects = await subjectsOf(engine, namespace, thing);
+  const { references } = engine.ledger.durable;
+  const answers = [...subjects].map((subject) => why(references, subject));
+  const answer = answers.find(({ kept }) => kept) ?? answers[0];
+  if (answer === undefined) throw new Rejection('not-found', `the log knows nothing called '${thing}'`);
+  const { subject, kept, path } = answer;
+  const edges = path.map(({ from, to, kind, since }) => ({ from, to, kind, since }));
+  if (kept) return { subject, kept, path: edges, freed: [] };
+  const own: Fact<DomainEvent>[] = [];
+  for await (const fact of scan(engine, position(0n), concerns(subjects))) own.push(fact);
+  const positions = new Set(answer.freedBy === undefined ? freeingPositions(own) : [answer.freedBy]);
+  const freed: ToldEvent[] = [];
+  for await (const fact of scan(engine, position(0n), (one) => positions.has(one.position)))
+    freed.push(told(fact));
+  return { subject, kept, path: edges, freed };
+};
+
+/** The files first, then that the views in memory are what a replay from zero gives. */
+const verify = async (engine: Engine, progress: (checked: number, total: number) => void) => {
+  const total = Number(engine.ports.log.durable);
+  const verdict = await engine.ports.logInspector.verify((events) =>
+    progress(Math.min(events, total), total),
+  );
+  if (!verdict.intact) return { ok: false, message: verdict.damage, headHash: '', checked: 0 };
+  const { events: checked, head: headHash } = verdict;
+  const { durable } = engine.ledger;
+  let replayed = emptyViews;
+  for await (const batch of engine.ports.log.read({ to: durable.world.position })) {
+    for (const recorded of batch) replayed = evolveViews(replayed, factOf(recorded));
+  }
+  const differs = firstDifference(replayed.world, durable.world);
+  const message =
+    differs === undefined
+      ? `${checked} events: checksums, chain and hashes are right, and the views equal a replay from the start`
+      : `the view of ${differs} is not what a replay of the log gives; restart the daemon, and report this`;
+  return { ok: differs === undefined, message, headHash, checked };
+};
