@@ -9,7 +9,9 @@ const codeOf = (key: string): number => {
   );
 };
 
-export const defaultDetachKeys = 'ctrl-p,ctrl-q';
-
 /** The bytes of docker's --detach-keys. @throws InvalidArgumentError */
 export const parseDetachKeys = (text: string): Uint8Array => Uint8Array.from(text.split(',').map(codeOf));
+
+export const defaultDetachKeys = parseDetachKeys('ctrl-p,ctrl-q');
+
+export const detachKeysHelp = 'keys that leave it running (default: ctrl-p,ctrl-q)';

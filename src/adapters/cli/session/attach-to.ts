@@ -16,7 +16,7 @@ export const attachTo = async (
   how: 'start' | 'attach',
   container: string,
   wantsStdin: boolean,
-  detachKeys: Uint8Array,
+  detachKeys: Uint8Array | undefined,
 ): Promise<number> => {
   const { namespace, signal } = context;
   const { containers } = await context.client();

@@ -8,6 +8,7 @@ import type {
 } from '../../../gen/shiplog/v1/containers_pb.ts';
 import { type CliIo, write } from '../cli-io.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { defaultDetachKeys } from '../parse/detach-keys.ts';
 import type { VerbContext } from '../verb.ts';
 import { detachFilter } from './detach-filter.ts';
 import { enterRawMode } from './raw-terminal.ts';
@@ -25,7 +26,8 @@ export interface SessionOptions {
   readonly stdin: boolean;
   /** Return as soon as it has started. */
   readonly detach: boolean;
-  readonly detachKeys: Uint8Array;
+  /** Ctrl-P Ctrl-Q when undefined. */
+  readonly detachKeys: Uint8Array | undefined;
   readonly onCreated?: (id: string) => Promise<void>;
 }
 
@@ -137,10 +139,12 @@ export const runSession = async (context: VerbContext, options: SessionOptions):
     }
     if (attached && options.stdin) {
       const detached = (): void => leave({ exitCode: exitCodes.ok, says: 'detached; it goes on running' });
-      forwardStdin(call, io, raw ? options.detachKeys : undefined, detached).catch((error: unknown) => {
-        failure = error;
-        call.cancel();
-      });
+      forwardStdin(call, io, raw ? (options.detachKeys ?? defaultDetachKeys) : undefined, detached).catch(
+        (error: unknown) => {
+          failure = error;
+          call.cancel();
+        },
+      );
     }
     return await followOutput(call, context, options, signals.open);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { defaultDetachKeys, parseDetachKeys } from '../parse/detach-keys.ts';
+import { detachKeysHelp, parseDetachKeys } from '../parse/detach-keys.ts';
 import { attachTo } from '../session/attach-to.ts';
 import type { Verb } from '../verb.ts';
 
@@ -11,12 +11,7 @@ export const verb: Verb = {
     command
       .argument('<container>', 'id or name')
       .option('--no-stdin', 'do not forward standard input')
-      .option(
-        '--detach-keys <keys>',
-        'keys that leave it running',
-        parseDetachKeys,
-        parseDetachKeys(defaultDetachKeys),
-      )
+      .option('--detach-keys <keys>', detachKeysHelp, parseDetachKeys)
       .action((container, flags) =>
         perform((context) => attachTo(context, 'attach', container, flags.stdin, flags.detachKeys)),
       ),

@@ -1,5 +1,5 @@
 import { UsageError } from '../exit-codes.ts';
-import { defaultDetachKeys, parseDetachKeys } from '../parse/detach-keys.ts';
+import { detachKeysHelp, parseDetachKeys } from '../parse/detach-keys.ts';
 import { readEnv } from '../parse/env.ts';
 import { collect } from '../parse/quantity.ts';
 import { runSession } from '../session/session.ts';
@@ -24,12 +24,7 @@ export const verb: Verb = {
       .option('-u, --user <user[:group]>', 'user and group inside the container')
       .option('-w, --workdir <path>', 'working directory inside the container')
       .option('--privileged', 'with all capabilities')
-      .option(
-        '--detach-keys <keys>',
-        'keys that leave it running',
-        parseDetachKeys,
-        parseDetachKeys(defaultDetachKeys),
-      )
+      .option('--detach-keys <keys>', detachKeysHelp, parseDetachKeys)
       .action((container, args, flags) =>
         perform(async (context) => {
           const { io, namespace } = context;

@@ -1,6 +1,6 @@
 import { write } from '../cli-io.ts';
 import { UsageError } from '../exit-codes.ts';
-import { defaultDetachKeys, parseDetachKeys } from '../parse/detach-keys.ts';
+import { detachKeysHelp, parseDetachKeys } from '../parse/detach-keys.ts';
 import { attachTo } from '../session/attach-to.ts';
 import { eachOf, type Verb } from '../verb.ts';
 
@@ -14,12 +14,7 @@ export const verb: Verb = {
       .argument('<container...>', 'ids or names')
       .option('-a, --attach', 'follow its output, hand signals on, exit with its code')
       .option('-i, --interactive', 'forward standard input as well')
-      .option(
-        '--detach-keys <keys>',
-        'keys that leave it running',
-        parseDetachKeys,
-        parseDetachKeys(defaultDetachKeys),
-      )
+      .option('--detach-keys <keys>', detachKeysHelp, parseDetachKeys)
       .action((names, flags) =>
         perform(async (context) => {
           const [name = ''] = names;
