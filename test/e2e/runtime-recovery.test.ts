@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { TaskKey } from '../../src/engine/ports/runtime.ts';
@@ -67,8 +67,10 @@ describe.skipIf(missing)(suite, () => {
     expect((await host.runtime.wait(task)).code).toBe(4);
     await host.stdio.drained(task, 5000);
     expect(await host.output(task)).toBe('hi\nbye\n');
+    const socket = readFileSync(join(bundle(task), 'address'), 'utf8').replace('unix://', '');
+    expect(existsSync(socket)).toBe(true);
     await host.runtime.delete(task);
-    expect(leftovers(task)).toEqual([]);
+    expect(leftovers(task).concat(existsSync(socket) ? [socket] : [])).toEqual([]);
   });
   it('that exited meanwhile give their real exit, and their output is in the log', async () => {
     const begun = Date.now();
@@ -107,6 +109,8 @@ describe.skipIf(missing)(suite, () => {
     const fine = await running('fine');
     const shims = shimsOf(hung.task);
     expect(shims).toHaveLength(1);
+    const score = (pid: number | 'self') => Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'));
+    expect(score(shims[0] ?? 'self')).toBe(score('self') + 1);
     for (const shim of shims) process.kill(shim, 'SIGSTOP');
     await host.restart({ timeouts: { probe: 400 } });
     const begun = performance.now();
@@ -144,7 +148,10 @@ describe.skipIf(missing)(suite, () => {
     expect(output).toContain(`${net}\n${ipc}\n`);
     expect(output).not.toContain(pid);
   });
-  it('run side by side', { timeout: 60_000 }, async () => {
+  it('run side by side, and keep no descriptors', { timeout: 60_000 }, async () => {
+    await host.run('before', sh('true'));
+    const descriptors = () => readdirSync('/proc/self/fd').length;
+    const before = descriptors();
     const exits = await Promise.all(
       Array.from({ length: 8 }, (_none, i) => host.run(`side${i}`, sh(`echo ${i}; exit ${i}`))),
     );
@@ -153,5 +160,6 @@ describe.skipIf(missing)(suite, () => {
       ['0', '1', '2', '3', '4', '5', '6', '7'].map((text) => `${text}\n`),
     );
     expect(await host.runtime.probe()).toEqual([]);
+    await expect.poll(descriptors).toBeLessThanOrEqual(before);
   });
 });

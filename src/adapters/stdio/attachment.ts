@@ -13,6 +13,9 @@ const Word = z.object({
   dropped: z.boolean().optional(),
 });
 
+/** For the holder's first word, in milliseconds. */
+const answerLimitMs = 10_000;
+
 async function* framesOf(socket: Socket): AsyncGenerator<Frame, undefined> {
   const cutter = new FrameCutter();
   for await (const bytes of socket) yield* cutter.push(bytes as Buffer);
@@ -51,7 +54,13 @@ export const attachTo = async (client: HolderClient, key: string): Promise<Attac
   });
   const frames = framesOf(socket);
   socket.write(jsonFrame({ id: 0, op: 'attach', key }));
-  const first = await frames.next();
+  const late = setTimeout(() => socket.destroy(new Error('no answer in time')), answerLimitMs);
+  const first = await frames
+    .next()
+    .catch((cause: unknown) => {
+      throw new Rejection('unavailable', `cannot attach to ${key}: the stdio holder is lost`, { cause });
+    })
+    .finally(() => clearTimeout(late));
   const reply = first.value ? wordOf(first.value) : { error: 'the connection broke', missing: false };
   if (reply.error !== undefined) {
     socket.destroy();

@@ -19,6 +19,10 @@ export const rejectionOf = (reply: Reply): Rejection =>
 
 /** How often a question is asked again when the holder was lost; all of them may be repeated. */
 const repeats = 3;
+/** For answers that need nothing but the holder, in milliseconds. */
+const answerLimitMs = 10_000;
+/** Questions whose answer depends on a process. */
+const patient: readonly HolderRequest['op'][] = ['drained', 'stdin-closed'];
 
 interface Pending {
   readonly resolve: (reply: Reply) => void;
@@ -47,7 +51,7 @@ export class HolderClient {
     return connectHolder(this.#command);
   }
 
-  /** @throws Rejection `not-found`, `internal`, `unavailable` */
+  /** @throws Rejection `not-found`, `internal`, `unavailable`, `deadline-exceeded` */
   async ask(op: HolderRequest['op'], key: string): Promise<Reply> {
     for (let attempt = 0; ; attempt++) {
       try {
@@ -71,8 +75,29 @@ export class HolderClient {
 
   #exchange(socket: Socket, op: HolderRequest['op'], key: string): Promise<Reply> {
     return new Promise((resolve, reject) => {
+      if (socket.destroyed) return reject(new Rejection('unavailable', 'the stdio holder is lost'));
       const id = this.#nextId++;
-      this.#pending.set(id, { resolve, reject });
+      const timer = patient.includes(op)
+        ? undefined
+        : setTimeout(() => {
+            this.#pending.delete(id);
+            reject(
+              new Rejection(
+                'deadline-exceeded',
+                `the stdio holder did not answer '${op}' in ${answerLimitMs} ms`,
+              ),
+            );
+          }, answerLimitMs);
+      this.#pending.set(id, {
+        resolve: (reply) => {
+          clearTimeout(timer);
+          resolve(reply);
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      });
       socket.write(jsonFrame({ id, op, key } satisfies HolderRequest));
     });
   }

@@ -1,4 +1,4 @@
-import { chmodSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
+import { ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
 import { flockSync } from 'fs-ext';
 import { hasCode } from '../syscalls/error.ts';
 import { createHolder } from './holder.ts';
@@ -36,10 +36,13 @@ const hold = (directory: string, idleMs: number): void => {
   const holder = createHolder(directory, complain);
   const socket = socketOf(directory);
   rmSync(socket, { force: true });
+  holder.server.once('error', (error) => {
+    complain(`cannot listen at ${socket}: ${error.message}`);
+    process.exit(1);
+  });
   process.umask(0o177);
   holder.server.listen(socket, () => {
     process.umask(0o077);
-    chmodSync(socket, 0o600);
     ready();
   });
   let idleSince = performance.now();

@@ -1,7 +1,8 @@
-import { watch } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { Rejection } from '../../domain/rejection.ts';
 import type { ContainerLogs, LogEntry, ReadLogs } from '../../engine/ports/stdio.ts';
+import { hasCode } from '../syscalls/error.ts';
 import { entryTextLimit, parseEntry, textAt } from './cri-format.ts';
 import { logAfter, logFiles, type OpenLog, openLog, removeLogs } from './log-files.ts';
 import { tailStart } from './log-tail.ts';
@@ -61,10 +62,15 @@ const watchFolder = (path: string, signal: AbortSignal | undefined, ended: Promi
     wake();
   };
   const base = basename(path);
-  const watcher = watch(dirname(path), (_event, name) => {
-    if (name === null || name === base) wake();
-  });
-  watcher.on('error', finish); // the folder is gone, and the log with it
+  let watcher: FSWatcher | undefined;
+  try {
+    watcher = watch(dirname(path), (_event, name) => {
+      if (name === null || name === base) wake();
+    });
+    watcher.on('error', finish); // the folder is gone, and the log with it
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error; // not made yet: looked for at each turn
+  }
   signal?.addEventListener('abort', finish, { once: true });
   void ended?.then(finish, finish);
   return {
@@ -81,7 +87,7 @@ const watchFolder = (path: string, signal: AbortSignal | undefined, ended: Promi
       }),
     close: () => {
       signal?.removeEventListener('abort', finish);
-      watcher.close();
+      watcher?.close();
     },
   };
 };

@@ -129,6 +129,13 @@ describe('container logs', () => {
     end();
     expect(await followed).toBe(lines(0, 203));
   });
+  it('are followed from before they exist', async () => {
+    const stop = new AbortController();
+    const followed = read({ follow: true, signal: stop.signal });
+    setTimeout(() => write('first\n'), 20);
+    setTimeout(() => stop.abort(), 600);
+    expect(await followed).toBe('first\n');
+  });
   it('stop being followed when the caller says so', async () => {
     write('a\n');
     const stop = new AbortController();
