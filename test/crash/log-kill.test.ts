@@ -31,6 +31,24 @@ describe('a writer killed at any moment', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
+  it('keeps a second process out, which is told who is in, until it is gone', () =>
+    inTemporaryDirectory(async (directory) => {
+      let refused: Promise<unknown> | undefined;
+      let holder: number | undefined;
+      await runLines([process.execPath, bundle, directory, '100000', '1'], (_line, child) => {
+        if (refused !== undefined) return;
+        holder = child.pid;
+        refused = openFileLog({ directory })
+          .catch((error: unknown) => error)
+          .finally(() => child.kill('SIGKILL'));
+      });
+      expect(await refused).toMatchObject({
+        code: 'unavailable',
+        message: expect.stringContaining(`process ${holder} has it open`),
+      });
+      await (await openFileLog({ directory })).close();
+    }));
+
   it(
     `has every acknowledged event after each of ${ROUNDS} kills (SHIPLOG_SEED=${seed})`,
     () =>

@@ -4,6 +4,7 @@ import { crc32c } from '@node-rs/crc32';
 import { describe, expect, it } from 'vitest';
 import { openFileLog } from '../../../../src/adapters/log-file/file-log.ts';
 import { verifyLog } from '../../../../src/adapters/log-file/verify.ts';
+import type { Log } from '../../../../src/engine/ports/log.ts';
 import { groupStarts, segmentsOf, written } from '../../../support/log-damage.ts';
 import { appendBatches, event, inTemporaryDirectory, upTo } from '../../../support/log-events.ts';
 
@@ -12,6 +13,8 @@ const reseal = (bytes: Buffer, at: number): void => {
   const length = bytes.readUInt32LE(at + 8);
   bytes.writeUInt32LE(crc32c(bytes.subarray(at + 8, at + length)), at + 4);
 };
+
+const appendOne = (log: Log, n: number) => log.append([event(n)], log.head);
 
 describe('verifying a log', () => {
   it('counts events and groups over segments and reports progress', () =>
@@ -71,6 +74,25 @@ describe('verifying a log', () => {
         intact: false,
         damage: { offset: second, what: 'the hash chain breaks before this group' },
       });
+    }));
+
+  it('can be done while the log is being written', () =>
+    inTemporaryDirectory(async (directory) => {
+      const log = await openFileLog({ directory, segmentBytes: 50_000 });
+      let writing = true;
+      const writers = upTo(8).map(async (n) => {
+        while (writing) await appendOne(log, n);
+      });
+      for (let round = 0; round < 15; round += 1) {
+        const before = Number(log.durable);
+        const verified = await verifyLog(directory);
+        expect(verified).toMatchObject({ intact: true });
+        if (verified.intact) expect(verified.events).toBeGreaterThanOrEqual(before);
+      }
+      writing = false;
+      await Promise.all(writers);
+      await log.close();
+      expect(await verifyLog(directory)).toMatchObject({ intact: true, events: Number(log.head) });
     }));
 
   it('finds what is no envelope', () =>
