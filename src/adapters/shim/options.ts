@@ -1,5 +1,6 @@
 import type { ProcessConfig, Resources } from '../../domain/container-config.ts';
 import type { Clock } from '../../engine/ports/clock.ts';
+import type { Logger } from '../../engine/ports/logger.ts';
 import type { CreateTask, Secrets } from '../../engine/ports/runtime.ts';
 
 /** What {@link file://./runtime.ts} is made from. */
@@ -13,7 +14,7 @@ export interface ShimRuntimeOptions {
   readonly specification: SpecificationSource;
   /** OCI runtime that shims call where the task names none; `runc` when absent. */
   readonly runtimeBinary?: string;
-  readonly logger: ShimLogger;
+  readonly logger: Logger;
   readonly clock: Clock;
   readonly timeouts?: Partial<ShimTimeouts>;
   /** Shims that may be starting, or be cleaned up after, at once; 16 when absent. */
@@ -31,13 +32,6 @@ export interface SpecificationSource {
   process(container: string, process: ProcessConfig, secrets: Secrets): Promise<string>;
   /** The LinuxResources document of an update. */
   resources(resources: Resources): string;
-}
-
-/** The part of pino that is used. */
-export interface ShimLogger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
 }
 
 /** Milliseconds. */

@@ -84,10 +84,10 @@ const shimDelete = async (
   } catch (error) {
     if (!isRejection(error)) throw error;
     // A shim that never created its container has nothing to delete and says so by failing.
-    options.logger.info(
-      { ...task, error: error.message },
-      'the clean-up of a shim failed; runc is asked instead',
-    );
+    options.logger.info('the clean-up of a shim failed; runc is asked instead', {
+      ...task,
+      error: error.message,
+    });
     return undefined;
   }
 };

@@ -84,10 +84,10 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       return { pid: started.pid };
     } catch (error) {
       await purge(task).catch((failed: unknown) => {
-        options.logger.warn(
-          { ...task, error: asRejection(failed).message },
-          'a failed create left something behind',
-        );
+        options.logger.warn('a failed create left something behind', {
+          ...task,
+          error: asRejection(failed).message,
+        });
       });
       throw error;
     }

@@ -1,0 +1,179 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createBlobStore } from './adapters/blobs/store.ts';
+import type { Config } from './adapters/config/schema.ts';
+import { serve } from './adapters/grpc/serve.ts';
+import { bootId, createClock } from './adapters/linux/clock.ts';
+import { createHostInspector, hostPlatform, sha256 } from './adapters/linux/host.ts';
+import { createNames } from './adapters/linux/names.ts';
+import { createProcessTable } from './adapters/linux/processes.ts';
+import { createSecretStore } from './adapters/linux/secrets.ts';
+import { openFileLog } from './adapters/log-file/file-log.ts';
+import { createLogInspector } from './adapters/log-file/inspector.ts';
+import { createMounter } from './adapters/overlay/mounter.ts';
+import { createOverlayStore } from './adapters/overlay/store.ts';
+import { createRegistry } from './adapters/registry/registry.ts';
+import { createSpecifications } from './adapters/runc/specifications.ts';
+import { createShimRuntime } from './adapters/shim/runtime.ts';
+import { holderEntry } from './adapters/stdio/holder-entry.ts';
+import { createContainerLogs } from './adapters/stdio/log-reader.ts';
+import { createStdio } from './adapters/stdio/stdio.ts';
+import { createLayerApplier } from './adapters/unpack/applier.ts';
+import { apiOf } from './engine/api/api.ts';
+import { Collector } from './engine/collector.ts';
+import { Ledger } from './engine/ledger.ts';
+import { daemonActor } from './engine/origin.ts';
+import { performersOf } from './engine/performers.ts';
+import type { Logger } from './engine/ports/logger.ts';
+import type { Ports } from './engine/ports/ports.ts';
+import type { TaskKey } from './engine/ports/task-key.ts';
+import { recover } from './engine/recover.ts';
+import { Supervisor } from './engine/supervisor.ts';
+import { WorkflowRunner } from './engine/workflow-runner.ts';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly version: string;
+  readonly revision: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Daemon {
+  /** Finishes what is under way and lets go of everything; containers run on. */
+  stop(because: string): Promise<void>;
+}
+
+/** Builds the whole daemon, from the log up, and serves. */
+export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
+  const { config, logger, version, revision } = options;
+  mkdirSync(config.root, { recursive: true, mode: 0o700 });
+  mkdirSync(config.state, { recursive: true, mode: 0o711 });
+  const boot = bootId();
+  const clock = createClock(boot);
+  const logDirectory = join(config.root, 'log');
+  const log = await openFileLog({
+    directory: logDirectory,
+    segmentBytes: config.event_log.segment_bytes,
+    onTornTail: (torn) => logger.warn('an unfinished write at the end of the log was cut off', { ...torn }),
+  });
+  const ledger = await Ledger.open(log, clock);
+  const lastBoot = ledger.head.world.host.boot;
+
+  const registry = createRegistry({
+    env: options.env,
+    hostsDirectory: config.registry.config_path,
+    ...(config.registry.docker_config === '' ? {} : { dockerConfigPath: config.registry.docker_config }),
+    log: (message) => logger.info(message),
+    userAgent: `shiplog/${version}`,
+    limits: { stallMs: config.registry.stall_timeout },
+    retry: { tries: config.registry.retries + 1 },
+  });
+  const stdio = createStdio({
+    directory: join(config.state, 'stdio'),
+    entry: holderEntry(),
+    idleMs: holderIdle,
+  });
+  const runtime = await createShimRuntime({
+    stateDirectory: config.state,
+    address: config.grpc.address,
+    ttrpcAddress: `${config.grpc.address}.ttrpc`,
+    specification: createSpecifications(),
+    runtimeBinary: config.runtimes.binary,
+    logger,
+    clock,
+    timeouts: {
+      shimStart: config.timeouts.shim_start,
+      create: config.timeouts.shim_start,
+      call: config.timeouts.shim,
+      probe: config.timeouts.probe,
+    },
+  });
+  const snapshots = join(config.root, 'snapshots');
+  const rootsDirectory = join(config.state, 'roots');
+  const names = createNames();
+  mkdirSync(snapshots, { recursive: true, mode: 0o700 });
+  const ports: Ports = {
+    log,
+    clock,
+    names,
+    blobs: createBlobStore({
+      directory: join(config.root, 'content'),
+      warn: (message) => logger.warn(message),
+    }),
+    snapshots: createOverlayStore({ directory: snapshots }),
+    layers: createLayerApplier({
+      directory: snapshots,
+      ...(config.unpack.workers === 0 ? {} : { workers: config.unpack.workers }),
+      limits: {
+        uncompressedBytes: config.unpack.max_layer_bytes,
+        entries: config.unpack.max_entries,
+      },
+    }),
+    mounter: createMounter(),
+    registry,
+    runtime,
+    stdio,
+    containerLogs: createContainerLogs(),
+    secrets: createSecretStore(join(config.root, 'secrets')),
+    processes: createProcessTable(),
+    logInspector: createLogInspector(logDirectory),
+    hostInspector: createHostInspector(config.runtimes.binary),
+    logger,
+    host: {
+      platform: hostPlatform(),
+      boot,
+      sha256,
+      rootsDirectory,
+      rootOf: ({ namespace, id }: TaskKey) => join(rootsDirectory, namespace, id),
+      logOf: ({ namespace, id }: TaskKey) => ({
+        path: join(config.root, 'containers', namespace, id, 'container.log'),
+        maxBytes: config.container_logs.max_bytes,
+        maxFiles: config.container_logs.max_files,
+      }),
+    },
+  };
+
+  const actor = daemonActor(process.pid, process.execPath);
+  const runner = new WorkflowRunner(ledger, performersOf(ports, ledger));
+  const supervisor = new Supervisor(ledger, runner, runtime, logger, actor);
+  const { delay, interval } = config.gc;
+  const collector = new Collector(ledger, clock, names, logger, { actor, delay, interval });
+  const cause = { actor, correlation: names.sortable() };
+  const freshHostId = names.sortable();
+  await ledger.dispatch([{ type: 'start-daemon', version, freshHostId, pid: process.pid }], cause);
+  supervisor.start();
+  const rebooted = lastBoot !== '' && lastBoot !== boot;
+  await recover({ ledger, ports, runner, supervisor, cause, rebooted });
+  collector.start();
+  const about = {
+    version,
+    revision,
+    root: config.root,
+    state: config.state,
+    pid: process.pid,
+    defaultRuntime: { name: config.runtimes.default, binary: config.runtimes.binary },
+  };
+  const server = await serve({
+    address: config.grpc.address,
+    api: apiOf({ ports, ledger, runner, collector, about }),
+    names,
+    logger,
+  });
+
+  return {
+    stop: async (because) => {
+      await server.close(config.timeouts.shutdown);
+      collector.stop();
+      await supervisor.stop();
+      await ledger.dispatch([{ type: 'stop-daemon', because }], { actor, correlation: names.sortable() });
+      await runtime.close();
+      stdio.disconnect();
+      await Promise.all([registry.close(), ports.layers.close()]);
+      await log.close();
+    },
+  };
+};
+
+/** Milliseconds that the holder of streams stays without streams and without a daemon. */
+const holderIdle = 5000;

@@ -1,0 +1,16 @@
+import type { Api } from '../ports/api.ts';
+import { archivesApi } from './archives.ts';
+import { containersApi } from './containers.ts';
+import type { Engine } from './engine.ts';
+import { imagesApi } from './images.ts';
+import { logApi } from './log.ts';
+import { sessionsApi } from './sessions.ts';
+import { systemApi } from './system.ts';
+
+/** Everything that the daemon does. */
+export const apiOf = (engine: Engine): Api => ({
+  images: { ...imagesApi(engine), ...archivesApi(engine) },
+  containers: { ...containersApi(engine), ...sessionsApi(engine) },
+  log: logApi(engine),
+  system: systemApi(engine),
+});

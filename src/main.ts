@@ -1,0 +1,55 @@
+import manifest from '../package.json' with { type: 'json' };
+import { defaultConfigText } from './adapters/config/default-text.ts';
+import { loadConfig } from './adapters/config/load.ts';
+import { parseArguments } from './adapters/daemon/arguments.ts';
+import { createLogger } from './adapters/logging/logger.ts';
+import { createNotifier } from './adapters/systemd/notifier.ts';
+import { startDaemon } from './daemon.ts';
+import { asRejection } from './domain/rejection.ts';
+
+/** The program `shiplogd`: the process around the daemon. */
+const main = async (): Promise<void> => {
+  const invocation = parseArguments(process.argv.slice(2), manifest.version);
+  if (invocation.kind === 'config-default') {
+    process.stdout.write(defaultConfigText());
+    return;
+  }
+  const { config, warnings } = loadConfig(invocation.configPath, invocation.overrides);
+  const logger = createLogger(config.log);
+  for (const warning of warnings) logger.warn(warning);
+  process.umask(0o022);
+  const notifier = createNotifier(process.env.NOTIFY_SOCKET, logger);
+  const daemon = await startDaemon({
+    config,
+    logger,
+    version: manifest.version,
+    revision: process.env.SHIPLOG_REVISION ?? '',
+    env: process.env,
+  });
+  notifier.ready();
+  logger.info('ready', { address: config.grpc.address, root: config.root, pid: process.pid });
+
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) return;
+    stopping = true;
+    notifier.stopping();
+    logger.info('stopping; containers run on', { signal });
+    daemon.stop(signal).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error('did not stop cleanly; the next start sets things right', { error });
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+};
+
+main().catch((error: unknown) => {
+  const { code, message } = asRejection(error);
+  process.stderr.write(`shiplogd: ${message}\n`);
+  if (code === 'internal' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exit(1);
+});
