@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { ContainerConfig } from '../../src/domain/container-config.ts';
 import { ContainerId, Namespace, Timestamp } from '../../src/domain/identity.ts';
 import type { Clock } from '../../src/engine/ports/clock.ts';
+import type { Logger } from '../../src/engine/ports/logger.ts';
 import type { TaskKey } from '../../src/engine/ports/runtime.ts';
 
 export type ConfigOverrides = Partial<Omit<ContainerConfig, 'process'>> & {
@@ -68,7 +69,13 @@ export const realClock: Clock = {
     }),
 };
 
-export const quietLogger = { debug: () => undefined, info: () => undefined, warn: () => undefined };
+export const quietLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => quietLogger,
+};
 
 /** Why tests with real containers can't run here, or false. */
 export const cannotRunContainers = (): string | false =>
