@@ -19,6 +19,8 @@ import { Segment, SparseIndex } from './segment.ts';
 /** Space is written ahead in steps that double between these, so that a small log stays small. */
 const AHEAD_MIN_BYTES = 256 * 1024;
 const AHEAD_MAX_BYTES = 4 * 1024 * 1024;
+/** From this size on, zeros first would cost more than the one metadata update that they save. */
+const LARGE_WRITE_BYTES = 32 * 1024;
 const zeros = Buffer.alloc(256 * 1024);
 
 /** Where the next segment goes on. */
@@ -87,7 +89,8 @@ export class SegmentWriter {
   /** Puts bytes after the end and makes them durable; `commit` then moves the end past them. */
   async write(bytes: Buffer): Promise<void> {
     const { end } = this.#segment;
-    if (end + bytes.length > this.#prepared) await this.#writeAhead(end + bytes.length);
+    const past = end + bytes.length > this.#prepared;
+    if (past && bytes.length < LARGE_WRITE_BYTES) await this.#writeAhead(end + bytes.length);
     try {
       await writeAt(this.#fd, bytes, end);
       await syncData(this.#fd);
@@ -95,6 +98,7 @@ export class SegmentWriter {
       this.#suspect = true;
       throw error;
     }
+    this.#prepared = Math.max(this.#prepared, end + bytes.length);
   }
 
   /**
