@@ -89,7 +89,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       probe: config.timeouts.probe,
     },
   });
-  const snapshots = join(config.root, 'snapshots');
+  const snapshots = join(config.root, 'overlayfs');
   const rootsDirectory = join(config.state, 'roots');
   const names = createNames();
   mkdirSync(snapshots, { recursive: true, mode: 0o700 });

@@ -1,3 +1,4 @@
+import { mkdir, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import type { Mount } from '../../domain/mount.ts';
 import { Rejection } from '../../domain/rejection.ts';
@@ -55,6 +56,14 @@ const unmountOne = async (target: string): Promise<boolean> => {
   return true;
 };
 
+const removeEmpty = async (directory: string): Promise<void> => {
+  try {
+    await rmdir(directory);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT', 'ENOTEMPTY', 'ENOTDIR')) throw error;
+  }
+};
+
 const words = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** Mounts by mount(2) in the mount namespace of this process; off the main thread, since a disk may be slow to answer. */
@@ -63,7 +72,9 @@ export const createMounter = (options: MounterOptions = {}): Mounter => {
 
   const unmount = async (target: string): Promise<void> => {
     try {
-      for (let depth = 0; depth < STACK; depth += 1) if (!(await unmountOne(target))) return;
+      for (let depth = 0; depth < STACK; depth += 1) {
+        if (!(await unmountOne(target))) return await removeEmpty(target);
+      }
     } catch (error) {
       throw new Rejection('internal', `unmount '${target}': ${words(error)}`, { cause: error });
     }
@@ -77,6 +88,7 @@ export const createMounter = (options: MounterOptions = {}): Mounter => {
 
   return {
     mount: async (mounts, target) => {
+      await mkdir(target, { recursive: true });
       let made = 0;
       for (const mount of mounts) {
         try {
