@@ -1,12 +1,12 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { holderEntry } from '../../src/adapters/stdio/holder-entry.ts';
 import { createContainerLogs } from '../../src/adapters/stdio/log-reader.ts';
 import { createStdio, type HeldStdio } from '../../src/adapters/stdio/stdio.ts';
 import { ExecId } from '../../src/domain/identity.ts';
 import type { Attachment, ProcessKey, StdioPaths } from '../../src/engine/ports/stdio.ts';
-import { bundleHolder } from '../support/stdio-holder.ts';
 import { taskKey } from '../support/task.ts';
 import { makeTempDir } from '../support/temp-dir.ts';
 
@@ -14,13 +14,12 @@ const process1: ProcessKey = taskKey('web');
 const holderPid = (directory: string): number => Number(readFileSync(join(directory, 'holder.lock'), 'utf8'));
 
 describe('stdio held by the holder process', () => {
-  let holder: Awaited<ReturnType<typeof bundleHolder>>;
   let temp: ReturnType<typeof makeTempDir>;
   let directory: string;
   let stdio: HeldStdio;
   const opened: HeldStdio[] = [];
   const connect = (): HeldStdio => {
-    const made = createStdio({ directory, entry: holder.entry, idleMs: 300 });
+    const made = createStdio({ directory, entry: holderEntry(), idleMs: 300 });
     opened.push(made);
     return made;
   };
@@ -40,10 +39,6 @@ describe('stdio held by the holder process', () => {
   /** Writes as the runtime does. */
   const writer = (paths: StdioPaths): number => openSync(paths.stdout, constants.O_WRONLY);
 
-  beforeAll(async () => {
-    holder = await bundleHolder();
-  });
-  afterAll(() => holder.remove());
   beforeEach(async () => {
     temp = makeTempDir('stdio');
     directory = join(temp.path, 'h');
@@ -172,6 +167,10 @@ describe('stdio held by the holder process', () => {
     stdio = connect();
     expect(await stdio.list()).toEqual([]);
     expect(holderPid(directory)).not.toBe(pid);
+  });
+  it('says so when its directory is too long for a socket', () => {
+    const long = { directory: join(temp.path, 'x'.repeat(100)), entry: holderEntry(), idleMs: 300 };
+    expect(() => createStdio(long)).toThrow(/choose a shorter state directory/);
   });
   it('opens streams in a millisecond or so when it is warm', async () => {
     const times: number[] = [];

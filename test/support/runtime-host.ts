@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { createSpecifications } from '../../src/adapters/runc/specifications.ts';
 import type { ShimRuntimeOptions } from '../../src/adapters/shim/options.ts';
 import { createShimRuntime } from '../../src/adapters/shim/runtime.ts';
+import { holderEntry } from '../../src/adapters/stdio/holder-entry.ts';
 import { createContainerLogs } from '../../src/adapters/stdio/log-reader.ts';
 import { createStdio, type HeldStdio } from '../../src/adapters/stdio/stdio.ts';
 import type { ContainerConfig } from '../../src/domain/container-config.ts';
 import type { Exit, Runtime, TaskKey } from '../../src/engine/ports/runtime.ts';
 import type { Attachment, StdioPaths } from '../../src/engine/ports/stdio.ts';
 import { makeRootfs } from './rootfs.ts';
-import { bundleHolder } from './stdio-holder.ts';
 import { quietLogger, realClock, taskKey } from './task.ts';
 import { makeTempDir } from './temp-dir.ts';
 
@@ -41,7 +41,6 @@ const ioName = { name: 'io.containerd.runc.v2' };
 
 export const makeRuntimeHost = async (topic: string): Promise<RuntimeHost> => {
   const temp = makeTempDir(topic);
-  const holder = await bundleHolder();
   const rootfs = makeRootfs(join(temp.path, 'rootfs'));
   const makeRuntime = (options: Partial<ShimRuntimeOptions> = {}) =>
     createShimRuntime({
@@ -53,7 +52,8 @@ export const makeRuntimeHost = async (topic: string): Promise<RuntimeHost> => {
       clock: realClock,
       ...options,
     });
-  const makeStdio = () => createStdio({ directory: join(temp.path, 'io'), entry: holder.entry, idleMs: 300 });
+  const makeStdio = () =>
+    createStdio({ directory: join(temp.path, 'io'), entry: holderEntry(), idleMs: 300 });
   const logOf = (task: TaskKey) => join(temp.path, 'logs', task.id, 'container.log');
 
   const host: RuntimeHost = {
@@ -96,7 +96,6 @@ export const makeRuntimeHost = async (topic: string): Promise<RuntimeHost> => {
       for (const key of await host.stdio.list()) await host.stdio.close(key);
       await host.runtime.close();
       host.stdio.disconnect();
-      holder.remove();
       temp.remove();
     },
   };

@@ -17,7 +17,7 @@ export interface ShimRuntimeOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly timeouts?: Partial<ShimTimeouts>;
-  /** Shims that may be starting, or be cleaned up after, at once; 16 when absent. */
+  /** Shims that may be starting at once, and as many that may be cleaned up after; 16 when absent. */
   readonly concurrency?: number;
 }
 

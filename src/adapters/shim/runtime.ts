@@ -36,7 +36,9 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
   const events = await serveShimEvents(options.ttrpcAddress);
   const shims = new Map<string, Shim>();
   const creating = new Set<string>();
-  const inTurn = turns(options.concurrency ?? 16);
+  const creates = turns(options.concurrency ?? 16);
+  // Apart, so that cleaning up after hung shims delays no new task.
+  const purges = turns(options.concurrency ?? 16);
 
   const bundleOf = (task: TaskKey): string => bundlePath(options.stateDirectory, task);
   const shimOf = (task: TaskKey): Shim => {
@@ -50,7 +52,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
   };
   const purge: Runtime['purge'] = async (task) => {
     drop(task);
-    return inTurn(() => purgeBundle(task, bundleOf(task), options, timeouts));
+    return purges(() => purgeBundle(task, bundleOf(task), options, timeouts));
   };
 
   /** The task's own process, while it has one. */
@@ -70,7 +72,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     const shim = await findShim(runtime.name, process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin');
     const runtimeBinary = runtime.binary ?? options.runtimeBinary ?? 'runc';
     try {
-      const started = await inTurn(() =>
+      const started = await creates(() =>
         startShim(
           { ...request, config },
           bundle,

@@ -1,14 +1,14 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ContainerId, ExecId, Namespace } from '../../domain/identity.ts';
-import { isRejection } from '../../domain/rejection.ts';
+import { isRejection, Rejection } from '../../domain/rejection.ts';
 import type { ProcessKey, Stdio, StdioOptions, StdioPaths } from '../../engine/ports/stdio.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { FileType, mknod } from '../syscalls/node.ts';
 import { attachTo } from './attachment.ts';
 import { HolderClient } from './holder-client.ts';
 import type { HolderCommand } from './holder-process.ts';
-import { type StreamSettings, settingsOf, streamsOf } from './layout.ts';
+import { type StreamSettings, settingsOf, socketOf, streamsOf } from './layout.ts';
 
 const keyOf = ({ namespace, id, execId }: ProcessKey): string =>
   execId === undefined ? `${namespace},${id}` : `${namespace},${id},${execId}`;
@@ -45,8 +45,20 @@ export interface HeldStdio extends Stdio {
   disconnect(): void;
 }
 
-/** Streams held by the stdio holder, a process that outlives the daemon (docs/adr/0005). */
+/** sockaddr_un of the kernel, in bytes. */
+const socketPathLimit = 107;
+
+/**
+ * Streams held by the stdio holder, a process that outlives the daemon (docs/adr/0005).
+ * @throws Rejection `invalid-argument` where the directory's path is too long for a socket
+ */
 export const createStdio = (command: HolderCommand): HeldStdio => {
+  if (Buffer.byteLength(socketOf(command.directory)) > socketPathLimit) {
+    throw new Rejection(
+      'invalid-argument',
+      `${socketOf(command.directory)} is over ${socketPathLimit} bytes, too long for a socket; choose a shorter state directory`,
+    );
+  }
   const streams = streamsOf(command.directory);
   mkdirSync(streams, { recursive: true, mode: 0o700 });
   const client = new HolderClient(command);
