@@ -68,7 +68,7 @@ const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 /** Later entries win, each name keeps its first place. */
 const mergeEnv = (...lists: readonly (readonly string[])[]): readonly string[] => {
   const byName = new Map<string, string>();
-  for (const entry of lists.flat()) byName.set(entry.slice(0, entry.indexOf('=')), entry);
+  for (const entry of lists.flat()) byName.set(entry.split('=', 1)[0] ?? '', entry);
   return [...byName.values()];
 };
 
