@@ -102,12 +102,10 @@ interface Beginning {
 const sessionOf = (engine: Engine, beginning: Beginning): Session => {
   const { key, name, execId, call, started, attachment } = beginning;
   const { runtime } = engine.ports;
-  // Each failure reaches whoever asks for it; nobody has to ask for all of them.
-  attachment?.catch(() => undefined);
-  started.catch(() => undefined);
+  for (const promise of [attachment, started]) needNotBeAsked(promise);
   const output = attachment ? handedOver(attachment) : undefined;
   const ended = end(engine, beginning, output?.done);
-  ended.catch(() => undefined);
+  needNotBeAsked(ended);
   const streams = async (): Promise<Attachment> => {
     if (attachment) return attachment;
     throw new Rejection('failed-precondition', 'a detached session has no streams');
@@ -135,6 +133,12 @@ const sessionOf = (engine: Engine, beginning: Beginning): Session => {
     },
     detach: async () => (await streams()).detach(),
   };
+};
+
+/** A session has several promises, and nobody has to ask for all of them. */
+const needNotBeAsked = (promise: Promise<unknown> | undefined): void => {
+  // Whoever awaits it sees the error.
+  promise?.catch(() => undefined);
 };
 
 async function* nothing(): AsyncIterable<OutputChunk> {}
@@ -167,7 +171,7 @@ const end = async (
   }
   const stop = new AbortController();
   const ending = awaitEnd(engine.ledger, { ...key, execId }, { next: fresh, signal: stop.signal });
-  ending.catch(() => undefined);
+  needNotBeAsked(ending);
   try {
     await started;
   } catch (error) {
