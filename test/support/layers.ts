@@ -12,8 +12,8 @@ export const GZIP_LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
 export const ZSTD_LAYER = 'application/vnd.oci.image.layer.v1.tar+zstd';
 
 /** A snapshot store with an applier and a mounter in a directory of its own, for tests that unpack. */
-export const openUnpacking = (options: Partial<LayerApplierOptions> = {}) => {
-  const dir = makeTempDir('unpack', '/var/tmp');
+export const openUnpacking = (options: Partial<LayerApplierOptions> = {}, parent = '/var/tmp') => {
+  const dir = makeTempDir('unpack', parent);
   const directory = join(dir.path, 'store');
   const store = createOverlayStore({ directory });
   const applier = createLayerApplier({ directory, ...options });
@@ -26,8 +26,9 @@ export const openUnpacking = (options: Partial<LayerApplierOptions> = {}) => {
     id: string,
     bytes: Buffer,
     how: ApplyOptions & { mediaType?: string } = {},
+    blobDirectory = dir.path,
   ): Promise<AppliedLayer | NeedsParents> => {
-    const path = join(dir.path, `blob${blobs++}`);
+    const path = join(blobDirectory, `blob-${id}-${blobs++}`);
     writeFileSync(path, bytes);
     await store.create(SnapshotId.parse(id), 'active');
     return applier.apply({ path, mediaType: how.mediaType ?? PLAIN_LAYER }, SnapshotId.parse(id), how);

@@ -31,7 +31,7 @@ const codes = {
 /** What became of a layer: the worker's word, and what was wrong with the compressed stream. */
 interface Result {
   readonly outcome: UnpackOutcome;
-  readonly fault: string | undefined;
+  readonly fault: Rejection | undefined;
 }
 
 const runOpened = async (
@@ -70,9 +70,7 @@ const unpack = async (
 const rejectionOf = ({ outcome, fault }: Result): Rejection | undefined => {
   if (outcome.kind === 'cancelled') return new Rejection('cancelled', 'cancelled');
   if (outcome.kind === 'needs-parents') return undefined;
-  if (fault !== undefined) {
-    return new Rejection('failed-precondition', `the compressed stream is corrupt: ${fault}`);
-  }
+  if (fault !== undefined) return fault;
   return outcome.kind === 'failed' ? new Rejection(codes[outcome.blame], outcome.message) : undefined;
 };
 

@@ -32,7 +32,7 @@ const isThere = (file: string): boolean =>
 export interface OpenedSource {
   readonly source: UnpackJob['source'];
   /** What was wrong with the stream, in the words of whoever inflated it; undefined where nothing was. Resolves after its end. */
-  fault(): Promise<string | undefined>;
+  fault(): Promise<Rejection | undefined>;
   /** Makes the stream end now, wherever it is. */
   interrupt(): void;
   /** Ends what still runs and closes what was opened. */
@@ -79,11 +79,20 @@ const fromChild = (blob: number, file: string, args: readonly string[]): OpenedS
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = `${said}${text}`.slice(0, WORDS);
   });
-  const ended = new Promise<string | undefined>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('close', (code, signal) =>
-      resolve(code === 0 ? undefined : said.trim() || `${file} ended with ${signal ?? `code ${code}`}`),
+  const ended = new Promise<Rejection | undefined>((resolve) => {
+    child.once('error', (error) =>
+      resolve(
+        new Rejection('unavailable', `${file} could not be started: ${error.message}`, { cause: error }),
+      ),
     );
+    child.once('close', (code, signal) => {
+      const words = said.trim() || `${file} ended with ${signal ?? `code ${code}`}`;
+      resolve(
+        code === 0
+          ? undefined
+          : new Rejection('failed-precondition', `the compressed stream is corrupt: ${words}`),
+      );
+    });
   });
   return {
     source: { fd: readEnd, inflate: 'none' },

@@ -23,7 +23,7 @@ export interface JobRequest {
 export interface OpenedJob {
   readonly job: UnpackJob;
   /** What was wrong with the compressed stream; asked only after its end. */
-  fault(): Promise<string | undefined>;
+  fault(): Promise<Rejection | undefined>;
   /** Has the worker give up soon. */
   interrupt(): void;
   close(): Promise<void>;
@@ -61,14 +61,17 @@ export const openJob = (request: JobRequest): OpenedJob => {
     const root = openTree(request.into);
     const parents = request.parents?.map(openTree);
     const cancelled = new SharedArrayBuffer(4);
+    const { size } = fstatSync(blob);
+    const { blockSize } = statFileSystem(request.directory);
+    // last, since it may start a process
     const source = openSource(blob, compressionOf(headOf(blob)), { native: request.native });
     return {
       job: {
         source: source.source,
-        blob: { fd: blob, size: fstatSync(blob).size },
+        blob: { fd: blob, size },
         root,
         ...(parents === undefined ? {} : { parents }),
-        blockSize: statFileSystem(request.directory).blockSize,
+        blockSize,
         limits: request.limits,
         cancelled,
       },
