@@ -1,0 +1,42 @@
+import type { Metadata } from '@grpc/grpc-js';
+import { z } from 'zod';
+import { Rejection } from '../../domain/rejection.ts';
+import type { Cause } from '../../engine/ledger.ts';
+import { maxClientNameLength, maxReasonLength } from './limits.ts';
+import { parse } from './parse.ts';
+import type { Peer } from './peer.ts';
+
+export const clientHeader = 'shiplog-client';
+export const reasonHeader = 'shiplog-reason';
+
+/** Headers hold printable ASCII: the rest comes percent-encoded as UTF-8. A `%` that encodes nothing is taken as it is. */
+const decoded = (value: string): string => {
+  try {
+    return decodeURIComponent(value);
+  } catch (error) {
+    if (error instanceof URIError) return value;
+    throw error;
+  }
+};
+
+const header = (metadata: Metadata, name: string): string => {
+  const [value] = metadata.get(name);
+  return value === undefined ? '' : decoded(String(value));
+};
+
+const ClientName = z.string().max(maxClientNameLength);
+const Reason = z.string().max(maxReasonLength);
+
+/**
+ * Who calls and why: the process by the kernel's word, its name for itself and its reason by its own.
+ * @throws Rejection `invalid-argument` where a header is too long, `unauthenticated` where the peer is not known
+ */
+export const causeOf = (metadata: Metadata, peer: Peer | undefined, correlation: string): Cause => {
+  if (!peer) {
+    throw new Rejection('unauthenticated', 'the caller cannot be told; connect to the unix socket directly');
+  }
+  const client = parse(ClientName, header(metadata, clientHeader), clientHeader);
+  const reason = parse(Reason, header(metadata, reasonHeader), reasonHeader);
+  const { uid, gid, pid, exe } = peer;
+  return { actor: { uid, gid, pid, exe, client }, correlation, ...(reason === '' ? {} : { reason }) };
+};
