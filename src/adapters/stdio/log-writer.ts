@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { hasCode } from '../syscalls/error.ts';
-import { formatEntries, type StreamName } from './cri-format.ts';
+import { type FormattedEntries, formatEntries, type StreamName } from './cri-format.ts';
 
 export interface LogSettings {
   readonly path: string;
@@ -55,24 +55,19 @@ export class LogWriter {
     this.#lostBytes = 0;
   }
 
-  #append(entries: readonly Buffer[]): void {
-    let group: Buffer[] = [];
-    let groupBytes = 0;
-    const flush = (): void => {
-      if (groupBytes > 0) this.#put(Buffer.concat(group, groupBytes));
-      group = [];
-      groupBytes = 0;
-    };
-    for (const entry of entries) {
-      const filled = this.#size + groupBytes;
-      if (filled > 0 && filled + entry.length > this.#settings.maxBytes) {
-        flush();
+  #append({ bytes, ends }: FormattedEntries): void {
+    let from = 0;
+    let to = 0;
+    for (const end of ends) {
+      const filled = this.#size + to - from;
+      if (filled > 0 && filled + end - to > this.#settings.maxBytes) {
+        this.#put(bytes.subarray(from, to));
         this.#rotate();
+        from = to;
       }
-      group.push(entry);
-      groupBytes += entry.length;
+      to = end;
     }
-    flush();
+    this.#put(bytes.subarray(from, to));
   }
 
   #put(bytes: Buffer): void {
