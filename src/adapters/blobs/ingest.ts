@@ -58,6 +58,7 @@ const writer = (
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const result = turn.then(work);
+    // The caller has `result` and its error; the next in turn only waits for the end.
     turn = result.catch(() => undefined);
     return result;
   };

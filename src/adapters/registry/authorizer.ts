@@ -112,6 +112,7 @@ const unlessCancelled = async <T>(work: Promise<T>, signal: AbortSignal | undefi
     return await Promise.race([work, left]);
   } finally {
     signal.removeEventListener('abort', leave);
+    // The race above has told the caller; where the work won, nobody waits for this any more.
     left.catch(() => undefined);
   }
 };
