@@ -145,9 +145,9 @@ describe.skipIf(missing)(suite, () => {
     );
     const { pid } = await host.runtime.start(task);
     const group = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
-    expect(group).toContain('/shiplog-test/default/limits');
+    expect(group).toContain(`${host.cgroup}/default/limits`);
     await host.runtime.update(task, { memory: 128 << 20, pids: 40 });
-    const limit = ['/sys/fs/cgroup/pids/shiplog-test', '/sys/fs/cgroup/shiplog-test'].flatMap((root) => {
+    const limit = [`/sys/fs/cgroup/pids${host.cgroup}`, `/sys/fs/cgroup${host.cgroup}`].flatMap((root) => {
       try {
         return [readFileSync(`${root}/default/limits/pids.max`, 'utf8').trim()];
       } catch {

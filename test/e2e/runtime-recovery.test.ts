@@ -48,7 +48,7 @@ describe.skipIf(missing)(suite, () => {
   const leftovers = (task: TaskKey): string[] =>
     [bundle(task), join(host.directory, 'run/runc', task.namespace, task.id)]
       .concat(
-        ['pids', 'memory', ''].map((part) => join('/sys/fs/cgroup', part, 'shiplog-test/default', task.id)),
+        ['pids', 'memory', ''].map((part) => join('/sys/fs/cgroup', part, host.cgroup, 'default', task.id)),
       )
       .filter((path) => existsSync(path));
 

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSpecifications } from '../../src/adapters/runc/specifications.ts';
 import type { ShimRuntimeOptions } from '../../src/adapters/shim/options.ts';
@@ -16,6 +17,8 @@ import { makeTempDir } from './temp-dir.ts';
 export interface RuntimeHost {
   readonly directory: string;
   readonly rootfs: string;
+  /** Control group above its containers, gone with it. */
+  readonly cgroup: string;
   runtime: Runtime;
   stdio: HeldStdio;
   /** Lets go of everything, as a daemon that dies, and takes it up anew. */
@@ -39,15 +42,26 @@ export const collect = async (attachment: Attachment): Promise<string> => {
 
 const ioName = { name: 'io.containerd.runc.v2' };
 
+/** Removes the empty control groups of `/parent/default` in every hierarchy. */
+const removeCgroups = (parent: string): void => {
+  const root = '/sys/fs/cgroup';
+  for (const hierarchy of ['', ...readdirSync(root)]) {
+    for (const group of [join(root, hierarchy, parent, 'default'), join(root, hierarchy, parent)]) {
+      if (existsSync(group)) rmdirSync(group);
+    }
+  }
+};
+
 export const makeRuntimeHost = async (topic: string): Promise<RuntimeHost> => {
   const temp = makeTempDir(topic);
   const rootfs = makeRootfs(join(temp.path, 'rootfs'));
+  const cgroup = `/shiplog-test-${process.pid}`;
   const makeRuntime = (options: Partial<ShimRuntimeOptions> = {}) =>
     createShimRuntime({
       stateDirectory: join(temp.path, 'run'),
       address: join(temp.path, 'd.sock'),
       ttrpcAddress: join(temp.path, 'd.sock.ttrpc'),
-      specification: createSpecifications({ cgroupParent: '/shiplog-test' }),
+      specification: createSpecifications({ cgroupParent: cgroup }),
       logger: quietLogger,
       clock: realClock,
       ...options,
@@ -59,6 +73,7 @@ export const makeRuntimeHost = async (topic: string): Promise<RuntimeHost> => {
   const host: RuntimeHost = {
     directory: temp.path,
     rootfs,
+    cgroup,
     runtime: await makeRuntime(),
     stdio: makeStdio(),
     async restart(options = {}) {
@@ -97,6 +112,7 @@ export const makeRuntimeHost = async (topic: string): Promise<RuntimeHost> => {
       await host.runtime.close();
       host.stdio.disconnect();
       temp.remove();
+      removeCgroups(cgroup);
     },
   };
   return host;
