@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -167,6 +167,18 @@ describe('stdio held by the holder process', () => {
     stdio = connect();
     expect(await stdio.list()).toEqual([]);
     expect(holderPid(directory)).not.toBe(pid);
+  });
+  it('goes when its folder was removed, but not before the last process it holds has ended', async () => {
+    const one = writer(await stdio.open(process1, { terminal: true, stdin: false }));
+    const pid = holderPid(directory);
+    stdio.disconnect();
+    rmSync(directory, { recursive: true });
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    expect(process.kill(pid, 0)).toBe(true);
+    closeSync(one);
+    await expect.poll(() => existsSync(`/proc/${pid}/exe`), { timeout: 5000 }).toBe(false);
+    stdio = connect();
+    expect(await stdio.list()).toEqual([]);
   });
   it('says so when its directory is too long for a socket', () => {
     const long = { directory: join(temp.path, 'x'.repeat(100)), entry: holderEntry(), idleMs: 300 };

@@ -1,4 +1,4 @@
-import { ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
+import { existsSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
 import { flockSync } from 'fs-ext';
 import { hasCode } from '../syscalls/error.ts';
 import { createHolder } from './holder.ts';
@@ -8,7 +8,7 @@ import { lockOf, socketOf } from './layout.ts';
  * The stdio holder: one small process for a host, which keeps the output of containers flowing while the daemon is down.
  * Started by the daemon as `node stdio-holder.js DIRECTORY IDLE_MS`; writes `ready` to its standard output when it
  * listens, or when another holder already does. Ends by itself once it has held nothing, with nobody connected, for
- * IDLE_MS milliseconds. Complaints go to standard error.
+ * IDLE_MS milliseconds; also when its folder was removed and every process it holds has ended. Complaints go to standard error.
  */
 const complain = (words: string): void => {
   writeSync(2, `${new Date().toISOString()} ${words}\n`);
@@ -48,7 +48,7 @@ const hold = (directory: string, idleMs: number): void => {
   let idleSince = performance.now();
   setInterval(
     () => {
-      if (!holder.idle()) idleSince = performance.now();
+      if (!holder.idle(!existsSync(socket))) idleSince = performance.now();
       // The socket stays: the next holder removes it, and only under the lock.
       else if (performance.now() - idleSince >= idleMs) process.exit(0);
     },

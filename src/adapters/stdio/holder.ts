@@ -11,8 +11,11 @@ const connectionLimit = 4096;
 
 export interface Holder {
   readonly server: Server;
-  /** Whether it holds nothing and nobody is connected. */
-  idle(): boolean;
+  /**
+   * Whether nobody is connected and it holds nothing.
+   * @param unreachable its folder was removed, so what has ended by now will never be asked for
+   */
+  idle(unreachable: boolean): boolean;
 }
 
 /**
@@ -123,5 +126,7 @@ export const createHolder = (directory: string, complain: (words: string) => voi
     connections++;
     socket.once('close', () => connections--);
   });
-  return { server, idle: () => connections === 0 && held.size === 0 };
+  const overFor = (unreachable: boolean): boolean =>
+    unreachable ? [...held.values()].every((each) => each.over()) : held.size === 0;
+  return { server, idle: (unreachable) => connections === 0 && overFor(unreachable) };
 };

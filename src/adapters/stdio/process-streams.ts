@@ -70,14 +70,16 @@ export class ProcessStreams {
     await this.#stdin?.whenClosed();
   }
 
+  /** Whether nobody writes any more, taking what is left; only the end where somebody wrote before, or never will. */
+  over(): boolean {
+    for (const source of this.#sources) source.lookForEnd();
+    return this.ended;
+  }
+
   /** Resolves when the output is over and logged; to be asked when the process is over. */
   async drained(): Promise<void> {
-    const look = (): void => {
-      for (const source of this.#sources) source.lookForEnd();
-    };
-    look();
-    if (this.ended) return;
-    const again = setInterval(look, lookAgainMs);
+    if (this.over()) return;
+    const again = setInterval(() => this.over(), lookAgainMs);
     await new Promise<void>((resolve) => this.#waiters.push(resolve));
     clearInterval(again);
   }
