@@ -4,7 +4,8 @@ import type { Timestamp } from '../domain/identity.ts';
 import type { DomainEvent } from '../domain/world.ts';
 import { collectable, removalCommands } from '../projections/gc.ts';
 import { leavesGarbage } from '../workflows/aftermath.ts';
-import type { Cause, Ledger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import type { Cause } from './ports/cause.ts';
 import type { Clock, Names } from './ports/clock.ts';
 import type { Logger } from './ports/logger.ts';
 

@@ -1,20 +1,13 @@
 import { Subject as Feed, type Observable } from 'rxjs';
-import type { Actor, Envelope } from '../domain/envelope.ts';
+import type { Envelope } from '../domain/envelope.ts';
 import type { Fact } from '../domain/event.ts';
 import { type Position, position } from '../domain/identity.ts';
 import { isRejection, Rejection } from '../domain/rejection.ts';
 import { type Command, type DomainEvent, decide, definitionOf, subjectOf } from '../domain/world.ts';
+import type { Cause } from './ports/cause.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Log } from './ports/log.ts';
 import { emptyViews, evolveViews, type Views } from './views.ts';
-
-/** Who asks, and why: goes into every event that follows. */
-export interface Cause {
-  readonly actor: Actor;
-  readonly correlation: string;
-  readonly causation?: Position;
-  readonly reason?: string;
-}
 
 /**
  * Turns commands into events. Decisions are taken one after another on the state at the head of the log, where an

@@ -1,7 +1,7 @@
 import type { Actor } from '../domain/envelope.ts';
 import type { Fact } from '../domain/event.ts';
 import type { DomainEvent } from '../domain/world.ts';
-import type { Cause } from './ledger.ts';
+import type { Cause } from './ports/cause.ts';
 
 /** The daemon itself, where nobody asked. */
 export const daemonActor = (pid: number, exe: string): Actor => ({

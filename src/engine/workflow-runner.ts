@@ -1,7 +1,8 @@
 import { Rejection } from '../domain/rejection.ts';
 import type { EffectInput, EffectName, EffectOutput, TransferReport } from '../workflows/effects.ts';
 import type { Step, Workflow } from '../workflows/steps.ts';
-import type { Cause, Ledger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import type { Cause } from './ports/cause.ts';
 import type { Attachment } from './ports/stdio.ts';
 
 /** What a performer is told besides its input. */

@@ -4,8 +4,8 @@ import type { Metadata, Subject } from '../../domain/envelope.ts';
 import type { Descriptor, Digest, Namespace, Platform, Position, Timestamp } from '../../domain/identity.ts';
 import type { ImageReference } from '../../domain/image-reference.ts';
 import type { ContainerView } from '../../projections/containers.ts';
-import type { TransferReport } from '../../workflows/effects.ts';
-import type { Cause } from '../ledger.ts';
+import type { ItemKind, ItemStatus, TransferReport } from '../../workflows/effects.ts';
+import type { Cause } from './cause.ts';
 import type { TerminalSize } from './runtime.ts';
 import type { LogEntry, OutputChunk } from './stdio.ts';
 
@@ -94,7 +94,7 @@ export interface NewContainer {
   readonly pull: 'missing' | 'always' | 'never';
 }
 
-export type { ContainerView };
+export type { ContainerView, ItemKind, ItemStatus, TransferReport };
 
 export interface ContainerDetails {
   readonly container: ContainerView;

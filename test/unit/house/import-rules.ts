@@ -63,9 +63,10 @@ export const parts: readonly Part[] = [
     node: ['node:stream', 'node:events', 'node:buffer'],
   },
   {
-    name: 'the command line',
-    holds: inside('src/adapters/cli/'),
-    mayImport: () => [...adapterImports, 'src/adapters/cli/', 'src/client/'],
+    // Both ends of the API: the definitions of its calls, headers and codes are one thing.
+    name: 'the command line, or the server it talks to',
+    holds: (path) => path.startsWith('src/adapters/cli/') || path.startsWith('src/adapters/grpc/'),
+    mayImport: (path) => [...adapterImports, `${adapterOf(path)}/`, 'src/client/'],
     packages: 'any',
     node: 'any',
   },
@@ -78,8 +79,8 @@ export const parts: readonly Part[] = [
   },
   {
     name: 'the composition root',
-    holds: (path) => path === 'src/main.ts',
-    mayImport: () => ['src/'],
+    holds: (path) => path === 'src/main.ts' || path === 'src/daemon.ts',
+    mayImport: () => ['src/', 'package.json'],
     packages: 'any',
     node: 'any',
   },
