@@ -104,14 +104,14 @@ function* extract(source: Source, layer: Layer): Workflow<Extracted> {
   const key = `extract-${id} ${layer.chainId}` as SnapshotKey;
   yield* perform('make-snapshot', { id, kind: 'active' });
   yield* dispatch({ type: 'prepare-snapshot', ...refOf(source, key), id, kind: 'active', labels: {}, lease });
-  const applied = yield* apply(layer, id);
+  const applied = yield* apply(layer, id, layer.parent === undefined ? [] : undefined);
   return { layer, key, id, applied };
 }
 
 function* apply(
   { descriptor, diffId }: Layer,
   into: SnapshotId,
-  parents?: readonly SnapshotId[],
+  parents: readonly SnapshotId[] | undefined,
 ): Workflow<Applied | 'needs-parents'> {
   const applied = yield* perform('apply-layer', {
     layer: descriptor,

@@ -1,9 +1,5 @@
-import type { ContainerConfig, NamespaceSource } from '../../domain/container-config.ts';
-import type { Container } from '../../domain/containers.ts';
-import { AbsolutePath, type Namespace, type SnapshotId } from '../../domain/identity.ts';
+import type { SnapshotId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
-import { findTask } from '../../domain/tasks.ts';
-import type { World } from '../../domain/world.ts';
 import { type AwaitedProcess, awaitEnd } from '../ending.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -66,7 +62,7 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
       ]);
       return runtime.create({
         task,
-        config: withPaths(container, ledger.head.world),
+        config: container.config,
         secrets: values,
         rootfs: host.rootOf(task),
         stdio: paths,
@@ -116,38 +112,6 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
 
 /** Effects come with more than a key; ports are given the key alone. */
 const keyOf = ({ namespace, id }: TaskKey): TaskKey => ({ namespace, id });
-
-/** Namespaces of other containers, as paths: those are known only while the other runs. */
-const withPaths = ({ config, namespace }: Container, world: World): ContainerConfig => {
-  const { pid, network, ipc, uts, cgroup, user } = config.namespaces;
-  const resolve = (source: NamespaceSource, kind: string) => resolveSource(source, kind, namespace, world);
-  return {
-    ...config,
-    namespaces: {
-      pid: resolve(pid, 'pid'),
-      network: resolve(network, 'net'),
-      ipc: resolve(ipc, 'ipc'),
-      uts: resolve(uts, 'uts'),
-      cgroup: resolve(cgroup, 'cgroup'),
-      user,
-    },
-  };
-};
-
-const resolveSource = (
-  source: NamespaceSource,
-  kind: string,
-  namespace: Namespace,
-  world: World,
-): NamespaceSource => {
-  if (typeof source === 'string' || 'path' in source) return source;
-  const state = findTask(world.task, namespace, source.container)?.state;
-  if (state && 'pid' in state) return { path: AbsolutePath.parse(`/proc/${state.pid}/ns/${kind}`) };
-  throw new Rejection(
-    'failed-precondition',
-    `container '${source.container.slice(0, 12)}', whose ${kind} namespace is to be shared, is not running`,
-  );
-};
 
 /** Whether a process ended before the time was over. */
 const endsWithin = async (
