@@ -1,7 +1,7 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { z } from 'zod';
 import { Rejection } from '../../domain/rejection.ts';
-import type { Cause } from '../../engine/ledger.ts';
+import type { Cause } from '../../engine/ports/cause.ts';
 import { maxClientNameLength, maxReasonLength } from './limits.ts';
 import { parse } from './parse.ts';
 import type { Peer } from './peer.ts';

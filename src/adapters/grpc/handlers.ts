@@ -17,7 +17,7 @@ import type {
 } from '@grpc/grpc-js';
 import { grpcDefinition, type ServiceDescriptor } from '../../client/grpc-service.ts';
 import { Rejection } from '../../domain/rejection.ts';
-import type { Cause } from '../../engine/ledger.ts';
+import type { Cause } from '../../engine/ports/cause.ts';
 import type { Failure } from './status.ts';
 import { until } from './until.ts';
 

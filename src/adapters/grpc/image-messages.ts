@@ -1,9 +1,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Descriptor, Platform } from '../../domain/identity.ts';
-import type { Credentials, ImageView } from '../../engine/ports/api.ts';
+import type { Credentials, ImageView, TransferReport } from '../../engine/ports/api.ts';
 import type { ImageSchema, TransferProgressSchema } from '../../gen/shiplog/v1/images_pb.ts';
 import type { DescriptorSchema, Platform as WirePlatform } from '../../gen/shiplog/v1/types_pb.ts';
-import type { TransferReport } from '../../workflows/effects.ts';
 import { invalid, parse, present } from './parse.ts';
 
 export const descriptorMessage = ({

@@ -1,6 +1,5 @@
-import type { ImagesApi } from '../../engine/ports/api.ts';
+import type { ImagesApi, TransferReport } from '../../engine/ports/api.ts';
 import type { Images, ImportRequest } from '../../gen/shiplog/v1/images_pb.ts';
-import type { TransferReport } from '../../workflows/effects.ts';
 import type { Service } from './handlers.ts';
 import {
   credentialsOf,
