@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -73,6 +74,7 @@ export class DemoHost {
     this.#mustBeOpen();
     const log = openSync(this.path(logName), 'a');
     const child = spawn(command, args, { detached: true, stdio: ['ignore', log, log], cwd: '/' });
+    closeSync(log);
     child.ended = new Promise((done) => {
       child.once('exit', done);
       child.once('error', done);

@@ -29,17 +29,22 @@ const parentOf = (pid) => {
 
 const isBelow = (path, directory) => path === directory || path.startsWith(`${directory}/`);
 
-/** Processes that were started for this directory, and all their descendants. */
+/** What a process has to do with files: the words of its command line, its directory, and what it has open. */
+const pathsOf = (pid) => {
+  const at = (name) => join('/proc', pid, name);
+  return [
+    ...orElse('', () => readFileSync(at('cmdline'), 'utf8')).split('\0'),
+    orElse('', () => readlinkSync(at('cwd'))),
+    ...orElse([], () => readdirSync(at('fd'))).map((fd) =>
+      orElse('', () => readlinkSync(at(join('fd', fd)))),
+    ),
+  ];
+};
+
+/** Processes that were started for this directory or have something open in it, and all their descendants. */
 export const processesOf = (directory) => {
-  const ids = processIds();
-  const found = new Set(
-    ids.filter((pid) => {
-      if (Number(pid) === process.pid) return false;
-      const words = orElse('', () => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
-      const cwd = orElse('', () => readlinkSync(`/proc/${pid}/cwd`));
-      return isBelow(cwd, directory) || words.some((word) => isBelow(word, directory));
-    }),
-  );
+  const ids = processIds().filter((pid) => Number(pid) !== process.pid);
+  const found = new Set(ids.filter((pid) => pathsOf(pid).some((path) => isBelow(path, directory))));
   const parents = new Map(ids.map((pid) => [pid, parentOf(pid)]));
   for (let before = -1; before !== found.size; ) {
     before = found.size;

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { missingHere } from '../support/machine.ts';
@@ -52,18 +52,27 @@ const found = (text: string, pattern: RegExp): string => {
   return word;
 };
 
-/** A process that goes away while it is read has no command line. */
-const commandLines = (): string[] =>
+/** A process may go away while it is looked at. */
+const orNone = <T>(look: () => T, none: T): T => {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return none;
+    throw error;
+  }
+};
+
+/** Command lines and open files of every process: the holder of output goes by another name than it was started with. */
+const processTraces = (): string[] =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map((pid) => join('/proc', pid, 'cmdline'))
-    .map((file) => {
-      try {
-        return readFileSync(file, 'utf8');
-      } catch (error) {
-        if (error instanceof Error && 'code' in error) return '';
-        throw error;
-      }
+    .flatMap((pid) => {
+      const at = (name: string) => join('/proc', pid, name);
+      const fds = orNone(() => readdirSync(at('fd')), []);
+      return [
+        orNone(() => readFileSync(at('cmdline'), 'utf8'), ''),
+        ...fds.map((fd) => orNone(() => readlinkSync(at(join('fd', fd))), '')),
+      ];
     });
 
 const controlGroupsNamed = (id: string): string[] =>
@@ -75,7 +84,7 @@ const leftOf = (said: string): string[] => {
   const containers = said.match(/^[0-9a-f]{64}$/gm) ?? [];
   return [
     ...(existsSync(directory) ? [directory] : []),
-    ...commandLines().filter((line) => [directory, ...containers].some((word) => line.includes(word))),
+    ...processTraces().filter((line) => [directory, ...containers].some((word) => line.includes(word))),
     ...readFileSync('/proc/self/mountinfo', 'utf8')
       .split('\n')
       .filter((line) => line.includes(directory)),
