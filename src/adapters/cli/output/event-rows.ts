@@ -1,13 +1,14 @@
 import type { Event } from '../../../gen/shiplog/v1/types_pb.ts';
 import { printable, timestamp } from './units.ts';
 
-/** Who did it: user (uid) by the program that called, and what that calls itself. */
+/** Who did it: user (uid) by what the program calls itself, and by the executable that the kernel names. */
 export const actorText = (event: Event): string => {
   const actor = event.actor;
   if (!actor) return 'unknown';
   const user = actor.uid === 0n ? 'root(0)' : `uid ${actor.uid}`;
-  const program = actor.exe || actor.client || 'unknown';
-  return `${user} via ${program}[${actor.pid}]`;
+  const { client, exe, pid } = actor;
+  const via = client && exe ? `${client} (${exe}[${pid}])` : `${client || exe || 'unknown'}[${pid}]`;
+  return `${user} via ${via}`;
 };
 
 const parsePayload = (event: Event): unknown => {

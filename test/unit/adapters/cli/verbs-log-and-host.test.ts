@@ -32,7 +32,7 @@ describe('events', () => {
   it('prints a line each', async () => {
     daemon.stream('Log', 'events', () => [event, gone]);
     expect((await cli('events', '--since', '10m', '--filter', 'container=web', '--from', '0')).stdout).toBe(
-      `2026-11-21T12:00:00.000000Z 41 container/default/web container-removed: removed container web (root(0) via /usr/bin/node[77]; why: ticket 42)
+      `2026-11-21T12:00:00.000000Z 41 container/default/web container-removed: removed container web (root(0) via shiplog (/usr/bin/node[77]); why: ticket 42)
 2026-11-21T12:00:00.000000Z 42 container/default/web container-removed (uid 1000 via ctr[78])
 `,
     );
@@ -76,9 +76,9 @@ describe('history, why, verify', () => {
   it('history tells who, what and why', async () => {
     daemon.stream('Log', 'history', () => [event, gone]);
     expect((await cli('history', 'web')).stdout).toBe(
-      `TIME                          POSITION   WHO                             WHAT                    WHY
-2026-11-21T12:00:00.000000Z   41         root(0) via /usr/bin/node[77]   removed container web   ticket 42
-2026-11-21T12:00:00.000000Z   42         uid 1000 via ctr[78]            container-removed
+      `TIME                          POSITION   WHO                                       WHAT                    WHY
+2026-11-21T12:00:00.000000Z   41         root(0) via shiplog (/usr/bin/node[77])   removed container web   ticket 42
+2026-11-21T12:00:00.000000Z   42         uid 1000 via ctr[78]                      container-removed
 `,
     );
     expect((await cli('history', '-q', 'web')).stdout).toBe('41\n42\n');
