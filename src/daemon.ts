@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { createArchives } from './adapters/archive/archives.ts';
 import { createBlobStore } from './adapters/blobs/store.ts';
 import type { Config } from './adapters/config/schema.ts';
 import { serve } from './adapters/grpc/serve.ts';
@@ -112,6 +113,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     }),
     mounter: createMounter(),
     registry,
+    archives: createArchives(),
     runtime,
     stdio,
     containerLogs: createContainerLogs(),

@@ -2,17 +2,26 @@ import { Rejection } from '../domain/rejection.ts';
 import type { EffectInput, EffectName, EffectOutput, TransferReport } from '../workflows/effects.ts';
 import type { Step, Workflow } from '../workflows/steps.ts';
 import type { Ledger } from './ledger.ts';
+import type { OpenArchive } from './ports/archive.ts';
 import type { Cause } from './ports/cause.ts';
 import type { Attachment } from './ports/stdio.ts';
 
+/** The caller's ends of what streams in and out while a workflow runs. */
+export interface Ends {
+  /** Streams of a process that is about to be made, for whoever wants them from the first byte on. */
+  readonly attached?: (attachment: Attachment) => void;
+  /** The archive that an import reads. */
+  readonly archive?: OpenArchive;
+  /** Takes what an export writes; resolves when there is room for more. */
+  readonly sink?: (bytes: Uint8Array) => Promise<void>;
+}
+
 /** What a performer is told besides its input. */
-export interface EffectContext {
+export interface EffectContext extends Ends {
   readonly cause: Cause;
   readonly signal?: AbortSignal;
   /** Progress for whoever asked. */
   readonly report: (report: TransferReport) => void;
-  /** Streams of a process that is about to be made, for whoever wants them from the first byte on. */
-  readonly attached?: (attachment: Attachment) => void;
 }
 
 /** How each effect is carried out. */
@@ -20,11 +29,10 @@ export type Performers = {
   readonly [K in EffectName]: (input: EffectInput<K>, context: EffectContext) => Promise<EffectOutput<K>>;
 };
 
-export interface RunOptions {
+export interface RunOptions extends Ends {
   readonly cause: Cause;
   readonly signal?: AbortSignal;
   readonly report?: (report: TransferReport) => void;
-  readonly attached?: (attachment: Attachment) => void;
 }
 
 /** One run of a workflow: what it has caused so far, and whether it was told to stop. */
@@ -32,7 +40,7 @@ interface Run {
   cause: Cause;
   signal: AbortSignal | undefined;
   readonly report: (report: TransferReport) => void;
-  readonly attached: ((attachment: Attachment) => void) | undefined;
+  readonly ends: Ends;
 }
 
 type Outcome = { readonly value: unknown } | { readonly error: unknown };
@@ -52,12 +60,8 @@ export class WorkflowRunner {
   }
 
   async run<T>(workflow: Workflow<T>, options: RunOptions): Promise<T> {
-    return this.#drive(workflow, {
-      cause: options.cause,
-      signal: options.signal,
-      report: options.report ?? (() => {}),
-      attached: options.attached,
-    });
+    const { cause, signal, report = () => {}, ...ends } = options;
+    return this.#drive(workflow, { cause, signal, report, ends });
   }
 
   async #drive<T>(workflow: Workflow<T>, run: Run): Promise<T> {
@@ -100,12 +104,12 @@ export class WorkflowRunner {
   }
 
   #perform<K extends EffectName>(effect: K, input: EffectInput<K>, run: Run): Promise<EffectOutput<K>> {
-    const { cause, signal, report, attached } = run;
+    const { cause, signal, report, ends } = run;
     return this.#performers[effect](input, {
+      ...ends,
       cause,
       report,
       ...(signal === undefined ? {} : { signal }),
-      ...(attached === undefined ? {} : { attached }),
     });
   }
 

@@ -7,11 +7,14 @@ import { Rejection } from '../domain/rejection.ts';
 import type { ItemKind, RegistryInput } from './effects.ts';
 import { dispatch, look, perform, type Workflow } from './steps.ts';
 
-/** Where a transfer takes content from, and what holds it meanwhile. */
-export interface Source extends RegistryInput {
+/** What holds the content of a transfer until a name does. */
+export interface Hold {
   readonly namespace: Namespace;
   readonly lease: LeaseId;
 }
+
+/** Where a pull takes content from. */
+export interface Source extends RegistryInput, Hold {}
 
 /** A document, read from the store and checked. */
 export function* readDocument<T>(descriptor: Descriptor, schema: z.ZodType<T>): Workflow<T> {
@@ -52,25 +55,27 @@ export function* fetchContent(
   }
   const { namespace, lease } = source;
   const { digest, size } = descriptor;
-  const origin = originLabel(source.reference);
-  const commit = {
-    type: 'commit-blob',
-    namespace,
-    digest,
-    size,
-    labels: { ...origin, ...labels },
-    lease,
-  } as const;
-  if (findBlob((yield* look()).content, namespace, digest)) {
-    yield* dispatch(commit);
-    yield* perform('report', { kind: 'item', digest, as, status: 'exists', offset: size, total: size });
-    return 0;
-  }
+  const own = { ...originLabel(source.reference), ...labels };
+  if (yield* holdContent(source, descriptor, as, own)) return 0;
+  const commit = { type: 'commit-blob', namespace, digest, size, labels: own, lease } as const;
   const ref = `fetch-${digest}` as IngestRef;
   yield* dispatch({ type: 'start-ingest', namespace, ref, digest, size, lease });
   const moved = yield* perform('fetch-blob', { ...source, descriptor, key: { namespace, ref }, as });
   yield* dispatch({ ...commit, ref });
   return moved;
+}
+
+/** Takes hold of a blob that the namespace has. @returns whether it has it */
+export function* holdContent(
+  { namespace, lease }: Hold,
+  { digest, size }: Descriptor,
+  as: ItemKind,
+  labels: Labels = {},
+): Workflow<boolean> {
+  if (!findBlob((yield* look()).content, namespace, digest)) return false;
+  yield* dispatch({ type: 'commit-blob', namespace, digest, size, labels, lease });
+  yield* perform('report', { kind: 'item', digest, as, status: 'exists', offset: size, total: size });
+  return true;
 }
 
 /** Remembers which repository a blob came from, so that a push to the same registry can mount it; containerd's label. */

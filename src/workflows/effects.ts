@@ -1,3 +1,4 @@
+import type { Compression } from '../domain/compression.ts';
 import type { ProcessConfig } from '../domain/container-config.ts';
 import type { Container } from '../domain/containers.ts';
 import type { Moment } from '../domain/envelope.ts';
@@ -49,8 +50,28 @@ export interface Effects {
   /** The text of a manifest, index or configuration. */
   readonly 'read-document': Row<{ readonly digest: Digest }, string>;
   readonly 'chain-ids': Row<{ readonly diffIds: readonly DiffId[] }, readonly SnapshotKey[]>;
+  readonly 'digest-of': Row<{ readonly text: string }, Digest>;
+  /** A document of our own making into the store, verified and synced. */
+  readonly 'store-document': Row<
+    { readonly key: IngestAddress; readonly digest: Digest; readonly text: string },
+    void
+  >;
+  readonly 'compression-of': Row<{ readonly digest: Digest }, Compression>;
   readonly 'remove-blob-bytes': Row<{ readonly digest: Digest }, void>;
   readonly 'discard-ingest': Row<IngestAddress, void>;
+
+  // The archive that the run was given, or is to give
+  /** Moves on to the next entry; undefined at the end. */
+  readonly 'next-archive-entry': Row<Nothing, ArchiveEntry | undefined>;
+  /** The current entry as a text of limited length. */
+  readonly 'read-archive-document': Row<Nothing, string>;
+  /** The current entry into the store, verified and synced; its digest is computed where none is `expected`. */
+  readonly 'store-archive-file': Row<
+    { readonly key: IngestAddress; readonly size: number; readonly expected?: Digest },
+    { readonly digest: Digest; readonly size: number }
+  >;
+  /** Writes an archive of these files, in this order. @returns its bytes */
+  readonly 'send-archive': Row<{ readonly files: readonly ArchivePart[] }, number>;
 
   // Snapshots
   readonly 'make-snapshot': Row<{ readonly id: SnapshotId; readonly kind: 'active' | 'view' }, void>;
@@ -132,6 +153,18 @@ export interface Ending {
   readonly code: number;
   readonly at: Timestamp;
 }
+
+/** Paths are relative, and stay within the archive. */
+export type ArchiveEntry =
+  | { readonly kind: 'file'; readonly path: string; readonly size: number }
+  | { readonly kind: 'link'; readonly path: string; readonly target: string };
+
+/** One file of an archive: a text, a blob as it is stored, or a layer uncompressed. */
+export type ArchivePart = { readonly path: string } & (
+  | { readonly text: string }
+  | { readonly blob: Digest; readonly size: number }
+  | { readonly layer: Digest; readonly diffId: DiffId }
+);
 
 export type ItemKind = 'index' | 'manifest' | 'config' | 'layer';
 export type ItemStatus =

@@ -1,5 +1,5 @@
 import type { Descriptor, Digest, LeaseId, Namespace, Platform, TransferId } from '../domain/identity.ts';
-import { type ImageReference, imageNameOf } from '../domain/image-reference.ts';
+import { imageNameOf } from '../domain/image-reference.ts';
 import { findImage } from '../domain/images.ts';
 import {
   chooseManifest,
@@ -17,7 +17,7 @@ import { fetchContent, readDocument, type Source } from './documents.ts';
 import type { RegistryInput } from './effects.ts';
 import { dispatch, look, perform, type Workflow } from './steps.ts';
 import { underTransfer } from './transfer.ts';
-import { fetchAndUnpack } from './unpack.ts';
+import { type BringLayer, bringAndUnpack } from './unpack.ts';
 
 export interface PullRequest extends RegistryInput {
   readonly namespace: Namespace;
@@ -67,7 +67,8 @@ export function* fetchTree(source: Source, target: Descriptor, platform: Platfor
   const index = yield* readDocument(target, ImageIndex);
   const at = chooseManifest(index, platform);
   const chosen = at === undefined ? undefined : index.manifests[at];
-  if (at === undefined || chosen === undefined) throw noPlatform(source.reference, index, platform);
+  if (at === undefined || chosen === undefined)
+    throw noPlatform(imageNameOf(source.reference), index, platform);
   yield* label(source.namespace, target.digest, indexLabels(index, [at]));
   return bytes + (yield* fetchManifest(source, chosen));
 }
@@ -78,7 +79,8 @@ function* fetchManifest(source: Source, descriptor: Descriptor): Workflow<number
   yield* label(source.namespace, descriptor.digest, manifestLabels(manifest));
   const config = yield* fetchContent(source, manifest.config, 'config');
   const document = yield* readDocument(manifest.config, ImageConfig);
-  return own + config + (yield* fetchAndUnpack(source, manifest, document));
+  const bring: BringLayer = (layer, labels) => fetchContent(source, layer, 'layer', labels);
+  return own + config + (yield* bringAndUnpack(source, manifest, document, bring));
 }
 
 function* label(
@@ -89,10 +91,11 @@ function* label(
   yield* dispatch({ type: 'label-blob', namespace, digest, labels });
 }
 
-const noPlatform = (reference: ImageReference, index: ImageIndex, wanted: Platform) => {
+/** @param what names the image */
+export const noPlatform = (what: string, index: ImageIndex, wanted: Platform): Rejection => {
   const has = index.manifests.flatMap(({ platform }) => (platform ? [platformText(platform)] : []));
   return new Rejection(
     'not-found',
-    `${imageNameOf(reference)} has no image for ${platformText(wanted)}; it has ${has.join(', ') || 'none'}; choose one with --platform`,
+    `${what} has no image for ${platformText(wanted)}; it has ${has.join(', ') || 'none'}; choose one with --platform`,
   );
 };

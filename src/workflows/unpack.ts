@@ -2,6 +2,7 @@ import type {
   Descriptor,
   DiffId,
   Digest,
+  Labels,
   SnapshotId,
   SnapshotKey,
   SnapshotterName,
@@ -11,7 +12,7 @@ import type { ImageConfig, ImageManifest } from '../domain/oci-image.ts';
 import { Rejection } from '../domain/rejection.ts';
 import { ancestors, findSnapshot, type SnapshotRef } from '../domain/snapshots.ts';
 import type { Command } from '../domain/world.ts';
-import { fetchContent, type Source } from './documents.ts';
+import type { Hold } from './documents.ts';
 import type { Applied } from './effects.ts';
 import { all, dispatch, look, perform, type Workflow } from './steps.ts';
 
@@ -37,32 +38,36 @@ type Extracted =
     }
   | { readonly layer: Layer; readonly key: undefined };
 
+/** Sees to it that a layer is in the namespace, with these labels. @returns bytes moved */
+export type BringLayer = (layer: Descriptor, labels: Labels) => Workflow<number>;
+
 /**
- * Brings every layer of a manifest and makes it a committed snapshot named by its chainID. Layers are fetched and
+ * Brings every layer of a manifest and makes it a committed snapshot named by its chainID. Layers are brought and
  * extracted side by side, each into a directory of its own; they are committed in order, in one batch. A layer that
  * builds on what is below it (a hard link down, a path through a lower symlink) is extracted once its parents are there.
  * @returns bytes moved
  */
-export function* fetchAndUnpack(
-  source: Source,
+export function* bringAndUnpack(
+  hold: Hold,
   manifest: ImageManifest,
   config: ImageConfig,
+  bring: BringLayer,
 ): Workflow<number> {
   const layers = yield* plan(manifest, config);
   let moved = 0;
   const branch = function* (layer: Layer): Workflow<Extracted> {
     const labels = { [uncompressedLabel]: layer.diffId };
-    moved += yield* fetchContent(source, layer.descriptor, 'layer', labels);
-    return yield* extract(source, layer);
+    moved += yield* bring(layer.descriptor, labels);
+    return yield* extract(hold, layer);
   };
   const extracted = yield* all(layers.map(branch), concurrentLayers);
-  yield* commitInOrder(source, extracted);
+  yield* commitInOrder(hold, extracted);
   const top = layers.at(-1);
   if (top) {
     const labels = { [`${gcLabels.snapshot}${overlayfs}`]: top.chainId };
     yield* dispatch({
       type: 'label-blob',
-      namespace: source.namespace,
+      namespace: hold.namespace,
       digest: manifest.config.digest,
       labels,
     });
@@ -87,15 +92,15 @@ function* plan(manifest: ImageManifest, config: ImageConfig): Workflow<readonly 
   }));
 }
 
-const refOf = ({ namespace }: Source, key: SnapshotKey): SnapshotRef => ({
+const refOf = ({ namespace }: Hold, key: SnapshotKey): SnapshotRef => ({
   namespace,
   snapshotter: overlayfs,
   key,
 });
 
-function* extract(source: Source, layer: Layer): Workflow<Extracted> {
-  const { namespace, lease } = source;
-  if (findSnapshot((yield* look()).snapshot, refOf(source, layer.chainId))) {
+function* extract(hold: Hold, layer: Layer): Workflow<Extracted> {
+  const { namespace, lease } = hold;
+  if (findSnapshot((yield* look()).snapshot, refOf(hold, layer.chainId))) {
     const resource = { type: `snapshots/${overlayfs}`, id: layer.chainId };
     yield* dispatch({ type: 'add-lease-resource', namespace, id: lease, resource });
     return { layer, key: undefined };
@@ -103,7 +108,7 @@ function* extract(source: Source, layer: Layer): Workflow<Extracted> {
   const id = (yield* perform('fresh-name', { kind: 'sortable' })) as SnapshotId;
   const key = `extract-${id} ${layer.chainId}` as SnapshotKey;
   yield* perform('make-snapshot', { id, kind: 'active' });
-  yield* dispatch({ type: 'prepare-snapshot', ...refOf(source, key), id, kind: 'active', labels: {}, lease });
+  yield* dispatch({ type: 'prepare-snapshot', ...refOf(hold, key), id, kind: 'active', labels: {}, lease });
   const applied = yield* apply(layer, id, layer.parent === undefined ? [] : undefined);
   return { layer, key, id, applied };
 }
@@ -129,7 +134,7 @@ const wrongDiffId = (layer: Digest, wanted: DiffId, { diffId }: Applied) =>
     `layer ${layer} unpacks to ${diffId}, but the image's configuration says ${wanted}; the image is broken`,
   );
 
-function* commitInOrder(source: Source, extracted: readonly Extracted[]): Workflow<void> {
+function* commitInOrder(hold: Hold, extracted: readonly Extracted[]): Workflow<void> {
   let ready: Command[] = [];
   const flush = function* (): Workflow<void> {
     if (ready.length > 0) yield* dispatch(...ready);
@@ -140,7 +145,7 @@ function* commitInOrder(source: Source, extracted: readonly Extracted[]): Workfl
     let { applied } = one;
     if (applied === 'needs-parents') {
       yield* flush();
-      applied = yield* apply(one.layer, one.id, yield* idsBelow(source, one.layer));
+      applied = yield* apply(one.layer, one.id, yield* idsBelow(hold, one.layer));
     }
     if (applied === 'needs-parents') {
       throw new Rejection(
@@ -148,24 +153,24 @@ function* commitInOrder(source: Source, extracted: readonly Extracted[]): Workfl
         `layer ${one.layer.descriptor.digest} asks for parents that it was given`,
       );
     }
-    ready.push(...(yield* commitment(source, one.layer, one.key, applied)));
+    ready.push(...(yield* commitment(hold, one.layer, one.key, applied)));
   }
   yield* flush();
 }
 
 /** The commands that name an extracted layer; where another pull was first, those that let go of it again. */
 function* commitment(
-  source: Source,
+  hold: Hold,
   layer: Layer,
   key: SnapshotKey,
   applied: Applied,
 ): Workflow<readonly Command[]> {
-  const { namespace, lease } = source;
-  if (findSnapshot((yield* look()).snapshot, refOf(source, layer.chainId))) {
+  const { namespace, lease } = hold;
+  if (findSnapshot((yield* look()).snapshot, refOf(hold, layer.chainId))) {
     const resource = { type: `snapshots/${overlayfs}`, id: layer.chainId };
     return [
       { type: 'add-lease-resource', namespace, id: lease, resource },
-      { type: 'remove-snapshot', ...refOf(source, key), cause: { by: 'request' } },
+      { type: 'remove-snapshot', ...refOf(hold, key), cause: { by: 'request' } },
     ];
   }
   const parent = layer.parent === undefined ? {} : { parent: layer.parent };
@@ -173,7 +178,7 @@ function* commitment(
   return [
     {
       type: 'commit-snapshot',
-      ...refOf(source, key),
+      ...refOf(hold, key),
       name: layer.chainId,
       ...parent,
       usage,
@@ -183,9 +188,9 @@ function* commitment(
   ];
 }
 
-function* idsBelow(source: Source, { parent }: Layer): Workflow<readonly SnapshotId[]> {
+function* idsBelow(hold: Hold, { parent }: Layer): Workflow<readonly SnapshotId[]> {
   if (parent === undefined) return [];
   const { snapshot } = yield* look();
-  const below = findSnapshot(snapshot, refOf(source, parent));
+  const below = findSnapshot(snapshot, refOf(hold, parent));
   return below ? [below.id, ...ancestors(snapshot, below).map(({ id }) => id)] : [];
 }

@@ -1,13 +1,12 @@
-import { isHeld } from '../../domain/content.ts';
-import type { Descriptor, Digest, SnapshotKey } from '../../domain/identity.ts';
+import type { Descriptor, SnapshotKey } from '../../domain/identity.ts';
 import { documentLimit } from '../../domain/oci-image.ts';
 import { asRejection } from '../../domain/rejection.ts';
 import type { EffectInput, ItemKind, ItemStatus } from '../../workflows/effects.ts';
-import type { Ledger } from '../ledger.ts';
 import type { Ingest } from '../ports/blobs.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { RegistryContext } from '../ports/registry.ts';
 import type { EffectContext, Performers } from '../workflow-runner.ts';
+import type { Removals } from './removals.ts';
 
 type Part = Pick<
   Performers,
@@ -47,30 +46,15 @@ const reporter = ({ clock }: Ports, context: EffectContext, { digest, size }: De
 };
 
 /** Content: to and from registries, and off the disk. */
-export const contentPerformers = (ports: Ports, ledger: Ledger): Part => {
+export const contentPerformers = (ports: Ports, removals: Removals): Part => {
   const { blobs, registry, host } = ports;
   /** Fetches under way, by namespace and ref: a second pull of the same blob waits for the first. */
   const fetching = new Map<string, Promise<number>>();
-  /** Removals of bytes under way: whoever brings the same bytes back waits for them. */
-  const removing = new Map<Digest, Promise<void>>();
-
-  /**
-   * Bytes go only while no namespace holds them and nobody is about to bring them: a write that expects them stands in
-   * the log from before its first byte until the event that names the blob. Bytes spared here are swept at the next boot.
-   */
-  const removeBytes = async (digest: Digest): Promise<void> => {
-    const { content } = ledger.head.world;
-    const expected = [...content.ingests.values()].some((ingest) => ingest.digest === digest);
-    if (isHeld(content, digest) || expected) return;
-    const removal = blobs.remove(digest).finally(() => removing.delete(digest));
-    removing.set(digest, removal);
-    await removal;
-  };
 
   const download = async (input: EffectInput<'fetch-blob'>, context: EffectContext): Promise<number> => {
     const { reference, descriptor, key, as } = input;
     const tell = reporter(ports, context, descriptor, as);
-    await removing.get(descriptor.digest);
+    await removals.settled(descriptor.digest);
     if ((await blobs.size(descriptor.digest)) === descriptor.size) {
       tell('exists', descriptor.size);
       return 0;
@@ -150,7 +134,7 @@ export const contentPerformers = (ports: Ports, ledger: Ledger): Part => {
       }
       return chain;
     },
-    'remove-blob-bytes': ({ digest }) => removeBytes(digest),
+    'remove-blob-bytes': ({ digest }) => removals.remove(digest),
     'discard-ingest': async (key) => {
       try {
         await blobs.abort(key);

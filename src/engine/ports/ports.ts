@@ -1,4 +1,5 @@
 import type { Digest, Platform } from '../../domain/identity.ts';
+import type { Archives } from './archive.ts';
 import type { BlobStore } from './blobs.ts';
 import type { Clock, Names } from './clock.ts';
 import type { HostInspector, LogInspector } from './inspection.ts';
@@ -23,6 +24,7 @@ export interface Ports {
   readonly layers: LayerApplier;
   readonly mounter: Mounter;
   readonly registry: Registry;
+  readonly archives: Archives;
   readonly runtime: Runtime;
   readonly stdio: Stdio;
   readonly containerLogs: ContainerLogs;
