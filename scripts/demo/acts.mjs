@@ -29,14 +29,12 @@ const ownImage = async (host) => {
   const archive = host.path('busybox.tar');
   writeFileSync(archive, busyboxImage('/bin/busybox', 'demo:1'));
   const image = `${registry}/demo:1`;
-  host.run('skopeo', [
-    'copy',
-    '--quiet',
-    '--insecure-policy',
-    '--dest-tls-verify=false',
-    `oci-archive:${archive}`,
-    `docker://${image}`,
-  ]);
+  await host.must(['import', archive]);
+  const pushed = await host.must(['push', 'demo:1', image]);
+  check('the registry has the image', /sha256:[0-9a-f]{64}/.test(pushed.stdout));
+  await host.must(['rmi', 'demo:1']);
+  const { stdout } = await host.must(['images', '-q'], { quiet: true });
+  check('here it is gone', stdout.trim() === '', stdout.trim());
   return image;
 };
 

@@ -204,14 +204,6 @@ export class DemoHost {
     throw new Error(`shiplog ${args[0]} ended with ${result.code}: ${result.stderr.trim()}`);
   }
 
-  /** Runs another program to its end. @throws Error with what it said */
-  run(command, args) {
-    this.#mustBeOpen();
-    this.#prompt(commandLine([command, ...args]));
-    const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 });
-    if (status !== 0) throw new Error(`${command} failed: ${error?.message ?? stderr}`);
-  }
-
   shims() {
     return processesOf(this.directory)
       .map((pid) => `${pid} ${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()}`)

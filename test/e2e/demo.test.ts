@@ -8,7 +8,7 @@ import { missingHere } from '../support/machine.ts';
 const program = join(import.meta.dirname, '../../scripts/demo.mjs');
 const missing = missingHere({
   root: true,
-  programs: ['runc', 'containerd-shim-runc-v2', 'docker-registry', 'busybox', 'skopeo'],
+  programs: ['runc', 'containerd-shim-runc-v2', 'docker-registry', 'busybox'],
 });
 
 interface Demo {
@@ -108,6 +108,7 @@ describe.skipIf(missing !== undefined)(`the demo${missing === undefined ? '' : `
     for (const shown of [
       /^hello from [0-9a-f]{12}, pid 1$/m,
       /^67108864$/m,
+      /^Loaded image: /m,
       /nobody listens on that socket/,
       /^tick 45$/m,
       /Exited \(42\)/,
