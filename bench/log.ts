@@ -13,8 +13,8 @@ import type { Log } from '../src/engine/ports/log.ts';
  * Rates of the raw disk stand beside it, measured in the same run: the same bytes written and synced, one by one.
  */
 
-const seconds = Number(process.argv[2] ?? 2);
-const folder = process.argv[3] ?? tmpdir();
+let seconds = 2;
+let folder = tmpdir();
 
 /** As large as a typical event of ours: about 370 bytes of JSON. */
 const sample = (n: number): Envelope => ({
@@ -146,7 +146,9 @@ const bareParsing = async (directory: string): Promise<void> => {
   print('bare reading', `${Math.round(bytes / 1e3 / (performance.now() - reading))} MB/s`);
 };
 
-export const main = async (): Promise<void> => {
+export const main = async (args: readonly string[]): Promise<void> => {
+  seconds = Number(args[0] ?? seconds);
+  folder = args[1] ?? folder;
   await inFolder(async (directory) => {
     await raw(directory, 'blocking', 512);
     await raw(directory, 'asynchronous', 512);
@@ -160,5 +162,3 @@ export const main = async (): Promise<void> => {
   });
   print('resident memory at the end', `${Math.round(process.memoryUsage.rss() / 1e6)} MB`);
 };
-
-await main();

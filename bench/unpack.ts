@@ -69,8 +69,8 @@ const byUs = async (layers: readonly string[], directory: string): Promise<void>
   await applier.close();
 };
 
-const main = async (): Promise<void> => {
-  const [rounds = '5', ...given] = process.argv.slice(2);
+export const main = async (args: readonly string[]): Promise<void> => {
+  const [rounds = '5', ...given] = args;
   const scratch = mkdtempSync(join(tmpdir(), 'shiplog-bench-unpack-'));
   const disk = join(scratch, 'tmpfs');
   mkdirSync(disk);
@@ -97,8 +97,3 @@ const main = async (): Promise<void> => {
     rmSync(scratch, { recursive: true, force: true });
   }
 };
-
-main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-});

@@ -24,13 +24,15 @@ for (const one of chosen) {
 
 gen();
 await bundle(allEntries(), dist);
+/** What each benchmark exports as `main` gets the arguments; a rejection ends the process with its stack. */
+const runMain = 'require(process.argv[1]).main(process.argv.slice(2))';
 let failed = false;
 for (const one of chosen) {
   const outdir = join(dist, 'bench');
   await bundle({ [one]: join(root, 'bench', `${one}.ts`) }, outdir, dist);
   const { status } = spawnSync(
     process.execPath,
-    ['--enable-source-maps', join(outdir, `${one}.js`), ...args],
+    ['--enable-source-maps', '-e', runMain, join(outdir, `${one}.js`), ...args],
     {
       cwd: root,
       stdio: 'inherit',

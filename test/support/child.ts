@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -41,6 +41,7 @@ export const startDaemon = async (
 ): Promise<Daemon> => {
   const log = openSync(options.logFile, 'a');
   const child = spawn(file, args, { stdio: ['ignore', log, log], env: options.env ?? process.env });
+  closeSync(log);
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', () => resolve());

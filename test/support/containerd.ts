@@ -4,6 +4,7 @@ import { type Daemon, runProgram, startDaemon } from './child.ts';
 
 export interface PrivateContainerd {
   readonly address: string;
+  readonly pid: number;
   /** Where its overlayfs snapshotter keeps directories. */
   readonly snapshots: string;
   /** Runs `ctr` against it. */
@@ -11,22 +12,24 @@ export interface PrivateContainerd {
   stop(): Promise<void>;
 }
 
-/**
- * A containerd of our own, with root, state, socket and configuration below `directory`, which must be on a disk that can
- * hold overlay upper directories. It knows nothing of one that the machine may run already.
- */
-export const startContainerd = async (directory: string): Promise<PrivateContainerd> => {
+/** Configures a containerd whose root, state and socket are below `directory`. @returns what to start it with */
+export const containerdArguments = async (
+  directory: string,
+): Promise<{ readonly args: readonly string[]; readonly address: string; readonly root: string }> => {
   await mkdir(directory, { recursive: true });
   const address = join(directory, 'containerd.sock');
   const root = join(directory, 'root');
   const config = join(directory, 'config.toml');
+  const unused = ['io.containerd.grpc.v1.cri'].concat(
+    ['btrfs', 'zfs', 'aufs', 'devmapper'].map((name) => `io.containerd.snapshotter.v1.${name}`),
+  );
   await writeFile(
     config,
     [
       'version = 2',
       `root = "${root}"`,
       `state = "${join(directory, 'state')}"`,
-      'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper"]',
+      `disabled_plugins = ${JSON.stringify(unused)}`,
       '[grpc]',
       `address = "${address}"`,
       '[ttrpc]',
@@ -34,18 +37,28 @@ export const startContainerd = async (directory: string): Promise<PrivateContain
       '',
     ].join('\n'),
   );
+  return { args: ['--config', config], address, root };
+};
+
+/**
+ * A containerd of our own, with root, state, socket and configuration below `directory`, which must be on a disk that can
+ * hold overlay upper directories. It knows nothing of one that the machine may run already.
+ */
+export const startContainerd = async (directory: string): Promise<PrivateContainerd> => {
+  const { args, address, root } = await containerdArguments(directory);
   const ctr = (...args: string[]) => runProgram('ctr', ['--address', address, ...args]);
   const ready = () =>
     ctr('version').then(
       () => true,
       () => false,
     );
-  const daemon: Daemon = await startDaemon('containerd', ['--config', config], {
+  const daemon: Daemon = await startDaemon('containerd', args, {
     logFile: join(directory, 'containerd.log'),
     ready,
   });
   return {
     address,
+    pid: daemon.pid,
     snapshots: join(root, 'io.containerd.snapshotter.v1.overlayfs', 'snapshots'),
     ctr,
     stop: daemon.stop,

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runProgram } from '../../test/support/child.ts';
+import { debianTar } from '../../test/support/debian.ts';
+import { type Layout, type LayoutLayer, writeLayout } from '../../test/support/oci-layout.ts';
+import { pushLayout } from '../../test/support/registry-server.ts';
+import { makeRootfs } from '../../test/support/rootfs.ts';
+
+const packed = async (file: string, ...args: readonly string[]): Promise<Buffer> => {
+  const options = ['--format=posix', '--numeric-owner', '--xattrs', '--xattrs-include=*', '--sort=name'];
+  await runProgram('tar', [...options, '-cf', file, ...args]);
+  return readFileSync(file);
+};
+
+const pushed = async (directory: string, target: string, layers: readonly LayoutLayer[]): Promise<Layout> => {
+  const layout = await writeLayout(directory, layers, { config: { Cmd: ['/bin/true'] } });
+  await pushLayout(layout, target);
+  return layout;
+};
+
+/** A small image of busybox, whose command exits at once. */
+export const pushBusybox = async (scratch: string, target: string): Promise<Layout> => {
+  const root = makeRootfs(join(scratch, 'busybox'));
+  const tar = await packed(join(scratch, 'busybox.tar'), '-C', root, '.');
+  return pushed(join(scratch, 'busybox-layout'), target, [{ tar }]);
+};
+
+/** A minimal Debian in one layer. */
+export const pushDebian = async (scratch: string, target: string): Promise<Layout> =>
+  pushed(join(scratch, 'debian-layout'), target, [{ tar: readFileSync(await debianTar()) }]);
+
+/** The same Debian with three layers of this machine's own folders on top. */
+export const pushLayered = async (scratch: string, target: string): Promise<Layout> => {
+  const folders = [['usr/lib/python3', 'usr/share/perl'], ['usr/include'], ['usr/share/doc']];
+  await mkdir(scratch, { recursive: true });
+  const layers: LayoutLayer[] = [{ tar: readFileSync(await debianTar()) }];
+  for (const [at, names] of folders.entries()) {
+    layers.push({ tar: await packed(join(scratch, `layer${at}.tar`), '-C', '/', ...names) });
+  }
+  return pushed(join(scratch, 'layered-layout'), target, layers);
+};

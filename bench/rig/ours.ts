@@ -1,0 +1,62 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { lockOf } from '../../src/adapters/stdio/layout.ts';
+import { connect, type ShiplogClient } from '../../src/client/index.ts';
+import { runProgram, startDaemon } from '../../test/support/child.ts';
+
+export const programs = {
+  shiplog: join(process.cwd(), 'bin', 'shiplog'),
+  shiplogd: join(process.cwd(), 'bin', 'shiplogd'),
+};
+
+export interface OwnDaemon {
+  readonly pid: number;
+  readonly address: string;
+  readonly root: string;
+  readonly client: ShiplogClient;
+  /** Runs `shiplog` against it. */
+  shiplog(...args: string[]): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Arguments of a daemon whose root, state and socket are below `directory`. */
+export const daemonArguments = (directory: string): readonly string[] => [
+  '--root',
+  join(directory, 'root'),
+  '--state',
+  join(directory, 'state'),
+  '--address',
+  join(directory, 's.sock'),
+];
+
+/** The process that holds the streams of a daemon's containers; it has written its id into its lock. */
+export const holderPid = (directory: string): number =>
+  Number(readFileSync(lockOf(join(directory, 'state', 'stdio')), 'utf8'));
+
+/** Starts the built shiplogd below `directory`. */
+export const startOurs = async (directory: string): Promise<OwnDaemon> => {
+  mkdirSync(directory, { recursive: true });
+  const address = join(directory, 's.sock');
+  const client = connect({ address, client: 'shiplog-bench' });
+  const { pid, stop } = await startDaemon(programs.shiplogd, daemonArguments(directory), {
+    logFile: join(directory, 'shiplogd.log'),
+    ready: () =>
+      client.system.version({}).then(
+        () => true,
+        () => false,
+      ),
+  });
+  return {
+    pid,
+    address,
+    root: join(directory, 'root'),
+    client,
+    shiplog: (...args) => runProgram(programs.shiplog, ['--address', address, ...args]),
+    stop: async () => {
+      client.close();
+      await stop();
+      // It would stay for some seconds, and keep the disk busy.
+      process.kill(holderPid(directory), 'SIGKILL');
+    },
+  };
+};

@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { Client, credentials } from '@grpc/grpc-js';
+import { callerMetadata } from '../../src/client/metadata.ts';
+import { serviceClient } from '../../src/client/service-client.ts';
+import { Health } from '../../src/gen/grpc/health/v1/health_pb.ts';
+
+/** Resident memory of a process in megabytes (10^6 bytes). */
+export const residentMB = (pid: number): number => {
+  const kib = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return (Number(kib) * 1024) / 1e6;
+};
+
+const answers = async (address: string): Promise<boolean> => {
+  const grpc = new Client(`unix://${address}`, credentials.createInsecure(), {
+    'grpc.use_local_subchannel_pool': 1,
+  });
+  try {
+    await serviceClient({ grpc, address, metadata: callerMetadata({}) }, Health).check({});
+    return true;
+  } catch (error) {
+    if (error instanceof Error) return false;
+    throw error;
+  } finally {
+    grpc.close();
+  }
+};
+
+/** Starts a daemon, takes the milliseconds from exec to the first answered call of the health service, and ends it. */
+export const timeToAnswer = async (
+  file: string,
+  args: readonly string[],
+  address: string,
+  logFile: string,
+): Promise<number> => {
+  const log = openSync(logFile, 'a');
+  const started = performance.now();
+  const child = spawn(file, args, { stdio: ['ignore', log, log] });
+  closeSync(log);
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  while (!(await answers(address))) {
+    if (child.exitCode !== null || performance.now() - started > 20_000)
+      throw new Error(`${file} did not answer; its words are in ${logFile}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  const took = performance.now() - started;
+  child.kill('SIGTERM');
+  await ended;
+  return took;
+};

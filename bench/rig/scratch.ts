@@ -1,0 +1,61 @@
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runProgram } from '../../test/support/child.ts';
+
+/** A benchmark's own places. Everything under it is gone afterwards. */
+export interface Scratch {
+  /** On the machine's own disk. */
+  readonly directory: string;
+  /** On a fresh file system of its own. */
+  readonly disk: string;
+  /** To be undone at the end, the latest first. */
+  later(undo: () => Promise<void>): void;
+}
+
+export type DiskKind = 'ext4' | 'tmpfs';
+
+const mountDisk = async (kind: DiskKind, directory: string, disk: string): Promise<void> => {
+  mkdirSync(disk);
+  if (kind === 'tmpfs') {
+    await runProgram('mount', ['-t', 'tmpfs', '-o', 'size=6g', 'tmpfs', disk]);
+    return;
+  }
+  const image = join(directory, 'disk.img');
+  writeFileSync(image, '');
+  truncateSync(image, 8 * 1024 ** 3);
+  await runProgram('mkfs.ext4', ['-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image]);
+  await runProgram('mount', ['-o', 'loop', image, disk]);
+};
+
+/** Processes that were just told to end may keep it busy for a moment. */
+const unmount = async (disk: string): Promise<void> => {
+  for (let left = 100; ; left -= 1) {
+    try {
+      await runProgram('umount', [disk]);
+      return;
+    } catch (error) {
+      if (left === 0) throw error;
+      await sleep(100);
+    }
+  }
+};
+
+/** Runs a benchmark with a fresh disk: ext4 on a loop device over a file in /var/tmp, or a tmpfs. */
+export const withScratch = async (
+  kind: DiskKind,
+  use: (scratch: Scratch) => Promise<void>,
+): Promise<void> => {
+  // Short, since sockets stand below it.
+  const directory = mkdtempSync('/var/tmp/slb-');
+  const disk = join(directory, 'd');
+  const undo: (() => Promise<void>)[] = [];
+  try {
+    await mountDisk(kind, directory, disk);
+    undo.push(() => unmount(disk));
+    await use({ directory, disk, later: (one) => undo.push(one) });
+  } finally {
+    for (const one of undo.reverse()) await one();
+    rmSync(directory, { recursive: true, force: true });
+  }
+};
