@@ -315,6 +315,9 @@ export const fakeApi = (parts: Parts = {}): FakeApi => {
           ...{ cgroup: 'v1', namespaces: ['default'], rss: 80_000_000 },
         };
       },
+      refused: async (refusal, call) => {
+        note('system.refused', refusal, call);
+      },
       gc: async (call) => {
         note('system.gc', undefined, call);
         return { removed: [someDigest], freedBytes: 12 };

@@ -42,9 +42,9 @@ const thingNames = async (kind: string, io: CliIo): Promise<string[]> => {
   const { connect } = await import('../../client/connect.ts');
   let client: ShiplogClient | undefined;
   try {
-    const address = io.env['SHIPLOG_ADDRESS'] || undefined;
+    const address = io.env.SHIPLOG_ADDRESS || undefined;
     client = connect({ client: 'shiplog', ...(address === undefined ? {} : { address }) });
-    return await namesOf(client, kind, io.env['SHIPLOG_NAMESPACE'] || 'default');
+    return await namesOf(client, kind, io.env.SHIPLOG_NAMESPACE || 'default');
   } catch (error) {
     if (error instanceof ShiplogError) return [];
     throw error;

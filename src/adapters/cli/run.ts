@@ -52,13 +52,13 @@ const performTask = async ({ io, verb, task, options }: Invocation): Promise<num
   const debug = options.debug ?? false;
   const context: VerbContext = {
     io,
-    namespace: options.namespace ?? (io.env['SHIPLOG_NAMESPACE'] || 'default'),
+    namespace: options.namespace ?? (io.env.SHIPLOG_NAMESPACE || 'default'),
     signal,
     takeSignals: release,
     complain: async (error) => write(io.stderr, describe(error, verb, debug)),
     client: async () => {
       const { connect } = await import('../../client/connect.ts');
-      const address = options.address ?? (io.env['SHIPLOG_ADDRESS'] || undefined);
+      const address = options.address ?? (io.env.SHIPLOG_ADDRESS || undefined);
       client ??= connect({
         client: 'shiplog',
         ...(address === undefined ? {} : { address }),

@@ -1,27 +1,15 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { z } from 'zod';
+import { clientHeader, decodeHeader, reasonHeader } from '../../client/metadata.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { Cause } from '../../engine/ports/cause.ts';
 import { maxClientNameLength, maxReasonLength } from './limits.ts';
 import { parse } from './parse.ts';
 import type { Peer } from './peer.ts';
 
-export const clientHeader = 'shiplog-client';
-export const reasonHeader = 'shiplog-reason';
-
-/** Headers hold printable ASCII: the rest comes percent-encoded as UTF-8. A `%` that encodes nothing is taken as it is. */
-const decoded = (value: string): string => {
-  try {
-    return decodeURIComponent(value);
-  } catch (error) {
-    if (error instanceof URIError) return value;
-    throw error;
-  }
-};
-
 const header = (metadata: Metadata, name: string): string => {
   const [value] = metadata.get(name);
-  return value === undefined ? '' : decoded(String(value));
+  return value === undefined ? '' : decodeHeader(String(value));
 };
 
 const ClientName = z.string().max(maxClientNameLength);

@@ -1,9 +1,20 @@
+import { Rejection } from '../../domain/rejection.ts';
+import type { Cause } from '../../engine/ports/cause.ts';
 import type { Names } from '../../engine/ports/clock.ts';
 import type { Logger } from '../../engine/ports/logger.ts';
 import { causeOf } from './caller.ts';
 import type { PeerOfCall } from './connections.ts';
 import type { IncomingCall, OpenCall, OpenCalls } from './handlers.ts';
 import { failureOf } from './status.ts';
+
+/** Users that may call: root, and whoever the daemon runs as. */
+const allowed: ReadonlySet<number> = new Set([0, process.getuid?.() ?? 0]);
+
+/** The socket's mode keeps others out; this holds where it was changed, or a capability went around it. */
+const refusalOf = ({ actor: { uid } }: Cause): Rejection | undefined =>
+  allowed.has(uid)
+    ? undefined
+    : new Rejection('permission-denied', `user ${uid} may not use Shiplog: only root may; call as root`);
 
 export interface Calls {
   readonly open: OpenCalls;
@@ -16,10 +27,13 @@ export const trackCalls = ({
   names,
   logger,
   peerOfCall,
+  onRefused,
 }: {
   readonly names: Names;
   readonly logger: Logger;
   readonly peerOfCall: PeerOfCall;
+  /** Takes note of a call that was refused for want of permission. */
+  readonly onRefused: (method: string, rejection: Rejection, cause: Cause) => Promise<void>;
 }): Calls => {
   const underWay = new Set<AbortController>();
   const open = (call: IncomingCall): OpenCall | { refused: ReturnType<typeof failureOf> } => {
@@ -27,6 +41,17 @@ export const trackCalls = ({
     const failure = (error: unknown) => failureOf(error, { logger, correlation, method: call.getPath() });
     try {
       const cause = causeOf(call.metadata, peerOfCall(call.metadata), correlation);
+      const refusal = refusalOf(cause);
+      if (refusal) {
+        onRefused(call.getPath(), refusal, cause).catch((error: unknown) => {
+          logger.error('a refused call could not be recorded', {
+            method: call.getPath(),
+            correlation,
+            error,
+          });
+        });
+        return { refused: failure(refusal) };
+      }
       const controller = new AbortController();
       underWay.add(controller);
       // grpc-js says `cancelled` of every call in the end, also of those that were answered.

@@ -55,7 +55,12 @@ const within = (ms: number, work: Promise<void>): Promise<boolean> =>
 export const serve = async ({ address, api, names, logger }: ServeOptions): Promise<ServedApi> => {
   const grpc = new Server(serverOptions);
   const connections = connectionsInto(grpc, logger);
-  const calls = trackCalls({ names, logger, peerOfCall: connections.peerOfCall });
+  const calls = trackCalls({
+    names,
+    logger,
+    peerOfCall: connections.peerOfCall,
+    onRefused: (method, rejection, cause) => api.system.refused({ method, rejection }, { cause }),
+  });
   addService(grpc, Images, imagesService(api.images), calls.open);
   addService(grpc, Containers, containersService(api.containers, logger), calls.open);
   addService(grpc, Log, logService(api.log), calls.open);

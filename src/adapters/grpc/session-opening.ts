@@ -1,5 +1,4 @@
 import { ContainerRequest } from '../../domain/container-request.ts';
-import { Rejection } from '../../domain/rejection.ts';
 import type { Call, ContainersApi, ExecInput, Session } from '../../engine/ports/api.ts';
 import type { ExecRequest, SessionRequest } from '../../gen/shiplog/v1/containers_pb.ts';
 import { consoleSizeOf, newContainerOf } from './container-options.ts';
@@ -18,12 +17,6 @@ export interface Opening {
 
 const execInput = (request: ExecRequest): ExecInput => {
   if (request.args.length === 0) throw invalid('args', 'is empty; say what to run');
-  if (request.privileged) {
-    throw new Rejection(
-      'unimplemented',
-      'privileged: an exec has the privileges of its container; make the container privileged, or leave it out',
-    );
-  }
   const { args, user, terminal, stdin, detach } = request;
   const consoleSize = consoleSizeOf(request.consoleWidth, request.consoleHeight);
   return {

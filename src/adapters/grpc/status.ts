@@ -1,30 +1,10 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { Rejection, type RejectionCode } from '../../domain/rejection.ts';
+import { exitCodeTrailer } from '../../client/metadata.ts';
+import { statusOfRejection } from '../../client/status-codes.ts';
+import { Rejection } from '../../domain/rejection.ts';
 import type { Logger } from '../../engine/ports/logger.ts';
 import { StartFailure } from '../../engine/ports/runtime.ts';
 import { maxStatusLength } from './limits.ts';
-
-/** The one table from Shiplog's reasons for a no to gRPC's status codes. */
-export const statusOf = {
-  'invalid-argument': status.INVALID_ARGUMENT,
-  'not-found': status.NOT_FOUND,
-  'already-exists': status.ALREADY_EXISTS,
-  'failed-precondition': status.FAILED_PRECONDITION,
-  'permission-denied': status.PERMISSION_DENIED,
-  unauthenticated: status.UNAUTHENTICATED,
-  'resource-exhausted': status.RESOURCE_EXHAUSTED,
-  unavailable: status.UNAVAILABLE,
-  aborted: status.ABORTED,
-  cancelled: status.CANCELLED,
-  'deadline-exceeded': status.DEADLINE_EXCEEDED,
-  'data-loss': status.DATA_LOSS,
-  unimplemented: status.UNIMPLEMENTED,
-  unknown: status.UNKNOWN,
-  internal: status.INTERNAL,
-} as const satisfies Record<RejectionCode, status>;
-
-/** Trailer of an error: the code that a command line should exit with. */
-export const exitCodeTrailer = 'shiplog-exit-code';
 
 /** A failure with the exit code that docker has for it. */
 export class ExitCodeFailure extends Error {
@@ -57,7 +37,7 @@ const presentable = (text: string): string =>
 const foreseen = (error: unknown): Pick<Failure, 'code' | 'details'> | undefined => {
   if (error instanceof StartFailure) return { code: status.UNKNOWN, details: error.message };
   if (error instanceof Rejection && error.code !== 'internal') {
-    return { code: statusOf[error.code], details: error.message };
+    return { code: statusOfRejection[error.code], details: error.message };
   }
   if (error instanceof Error && error.name === 'AbortError') {
     return { code: status.CANCELLED, details: 'the call was cancelled' };

@@ -15,6 +15,10 @@ export const systemApi = (engine: Engine): SystemApi => {
       return { version, revision, node, os, architecture, kernel };
     },
     info: (namespace) => info(engine, namespace, startedAt),
+    refused: async ({ method, rejection: { code, message } }, { cause }) => {
+      const refusal = { command: method, subject: 'host', code, message };
+      await engine.ledger.dispatch([{ type: 'record-refusal', ...refusal }], cause);
+    },
     gc: async ({ cause }) => {
       const facts = await engine.collector.collect(cause);
       const sizes = facts.map((fact) =>

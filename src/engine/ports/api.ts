@@ -3,6 +3,7 @@ import type { ContainerRequest } from '../../domain/container-request.ts';
 import type { Metadata, Subject } from '../../domain/envelope.ts';
 import type { Descriptor, Digest, Namespace, Platform, Position, Timestamp } from '../../domain/identity.ts';
 import type { ImageReference } from '../../domain/image-reference.ts';
+import type { Rejection } from '../../domain/rejection.ts';
 import type { ContainerView } from '../../projections/containers.ts';
 import type { ItemKind, ItemStatus, TransferReport } from '../../workflows/effects.ts';
 import type { Cause } from './cause.ts';
@@ -230,6 +231,8 @@ export interface SystemApi {
     kernel: string;
   }>;
   info(namespace?: Namespace): Promise<HostInfo>;
+  /** Records that a call was refused before anything was asked of the host. */
+  refused(refusal: { method: string; rejection: Rejection }, call: Call): Promise<void>;
   gc(call: Call): Promise<{ removed: readonly string[]; freedBytes: number }>;
 }
 

@@ -45,7 +45,6 @@ export const containerDetails = (answer: InspectContainerResponse): object => {
       Pid: exec.pid,
       ExitCode: exec.exitCode ?? null,
     })),
-    RevisionPosition: container?.revisionPosition,
   };
 };
 

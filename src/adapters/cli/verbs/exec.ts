@@ -23,7 +23,6 @@ export const verb: Verb = {
       .option('--env-file <file>', 'read variables from a file (repeat)', collect)
       .option('-u, --user <user[:group]>', 'user and group inside the container')
       .option('-w, --workdir <path>', 'working directory inside the container')
-      .option('--privileged', 'with all capabilities')
       .option('--detach-keys <keys>', detachKeysHelp, parseDetachKeys)
       .action((container, args, flags) =>
         perform(async (context) => {
@@ -40,7 +39,6 @@ export const verb: Verb = {
             ...{ namespace, container, args: [...args], env, terminal, stdin, detach, ...size },
             cwd: flags.workdir ?? '',
             user: flags.user ?? '',
-            privileged: flags.privileged ?? false,
           };
           return runSession(context, {
             ...{ open: { case: 'exec', value: request }, terminal, stdin, detach },

@@ -283,13 +283,12 @@ describe('exec, attach and start', () => {
           env: ['A=1'],
           cwd: '/srv',
           user: '33',
-          privileged: true,
         },
       });
       session.send({ case: 'started', value: { pid: 9 } });
       session.send({ case: 'exited', value: { exitCode: 5 } });
     });
-    const argv = ['exec', '-e', 'A=1', '-w', '/srv', '-u', '33', '--privileged', 'web', 'sh', '-c', 'x'];
+    const argv = ['exec', '-e', 'A=1', '-w', '/srv', '-u', '33', 'web', 'sh', '-c', 'x'];
     expect(await runCli(daemon.address, argv)).toEqual({ exitCode: 5, stdout: '', stderr: '' });
   });
 

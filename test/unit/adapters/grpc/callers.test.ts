@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { realpathSync } from 'node:fs';
+import { chmodSync, realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { failureOf, type Serving, serving } from './serving.ts';
 
@@ -27,9 +28,10 @@ const script = `
     });
   });
 `;
-const startCaller = (name: string): { pid: number; call(): Promise<string> } => {
+const startCaller = (name: string, as: { uid?: number } = {}): { pid: number; call(): Promise<string> } => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, served.path, name], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    ...as,
   });
   children.push(child);
   if (child.pid === undefined) throw new Error('the caller could not be started');
@@ -100,4 +102,22 @@ describe('the caller', () => {
     for await (const _ of served.client.images.pull({ reference: 'busybox' }));
     expect(served.last('images.pull').call?.cause.actor.pid).toBe(process.pid);
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'is refused and recorded where it is neither root nor the daemon (needs root to become another user)',
+    async () => {
+      // Somebody opened what the daemon had closed.
+      chmodSync(dirname(served.path), 0o755);
+      chmodSync(served.path, 0o666);
+      const answer = await startCaller('stranger', { uid: 65_534 }).call();
+      expect(answer).toContain('PERMISSION_DENIED: user 65534 may not use Shiplog');
+      const refused = served.last('system.refused');
+      expect(refused.input).toMatchObject({
+        method: '/shiplog.v1.System/Gc',
+        rejection: { code: 'permission-denied' },
+      });
+      expect(refused.call?.cause.actor).toMatchObject({ uid: 65_534, client: 'stranger' });
+      expect(() => served.last('system.gc')).toThrow();
+    },
+  );
 });

@@ -1,9 +1,5 @@
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clientHeader, reasonHeader } from '../../../../src/adapters/grpc/caller.ts';
-import { exitCodeTrailer, statusOf } from '../../../../src/adapters/grpc/status.ts';
-import * as clientMetadata from '../../../../src/client/metadata.ts';
-import { statusOfRejection } from '../../../../src/client/status-codes.ts';
 import { Rejection, rejectionCodes } from '../../../../src/domain/rejection.ts';
 import { StartFailure } from '../../../../src/engine/ports/runtime.ts';
 import { failureOf, type Serving, serving } from './serving.ts';
@@ -36,15 +32,6 @@ describe('a refusal', () => {
       });
     },
   );
-
-  it('uses the words and the table of the client', () => {
-    expect(statusOf).toEqual(statusOfRejection);
-    expect({ exitCodeTrailer, clientHeader, reasonHeader }).toEqual({
-      exitCodeTrailer: clientMetadata.exitCodeTrailer,
-      clientHeader: clientMetadata.clientHeader,
-      reasonHeader: clientMetadata.reasonHeader,
-    });
-  });
 
   it('survives half a character and a text too long for a header', async () => {
     expect(await start(new Rejection('not-found', 'a \ud800 b'))).toMatchObject({ message: 'a � b' });

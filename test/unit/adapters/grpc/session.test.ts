@@ -229,11 +229,6 @@ describe('a session that fails', () => {
     ['input', bytes('x'), 'first message'],
     ['no image', run({ image: '' }).case === 'run' ? { case: 'run', value: {} } : undefined, 'options'],
     ['no program', { case: 'exec', value: { container: 'web' } }, 'args'],
-    [
-      'a privileged exec',
-      { case: 'exec', value: { container: 'web', args: ['sh'], privileged: true } },
-      'privileged',
-    ],
   ] as [string, Request | undefined, string][])('to open, with %s first', async (_what, request, words) => {
     served = await serving();
     const call = served.client.containers.session();
