@@ -120,11 +120,11 @@ const prepared = (state: References, event: EventOf<'snapshot-prepared'>): Refer
 };
 
 /**
- * A commit gives a snapshot another name. It keeps its parent, and who leased its key leases what the key became; a
+ * A commit gives a snapshot another name. It keeps its parent, or is given one (layers are unpacked apart), and who leased its key leases what the key became; a
  * hold on the key itself stays as well, for the key may be used again.
  */
 const committed = (state: References, event: EventOf<'snapshot-committed'>): References => {
-  const { namespace, name, labels } = event.data;
+  const { namespace, name, parent, labels } = event.data;
   const key = snapshotSubject(event.data);
   const made = { ...event.data, key: name };
   const to = snapshotSubject(made);
@@ -132,8 +132,9 @@ const committed = (state: References, event: EventOf<'snapshot-committed'>): Ref
   const parents = [...(old?.out.values() ?? [])].filter(({ kind }) => kind === 'parent');
   const node = snapshotNode(made, labels);
   const renamed = old?.lost === undefined ? node : { ...node, lost: old.lost };
-  let next = put(state, to, renamed, labelEdges(namespace, labels, 'other'), event.position);
-  for (const { since, ...parent } of parents) next = connect(next, to, parent, since);
+  const edges = [...parentEdges(made, parent), ...labelEdges(namespace, labels, 'other')];
+  let next = put(state, to, renamed, edges, event.position);
+  if (parent === undefined) for (const { since, ...edge } of parents) next = connect(next, to, edge, since);
   for (const { from, kind } of keepersOf(state, key)) {
     if (kind === 'lease') next = connect(next, from, { to, kind, byLabel: false, via: key }, event.position);
   }

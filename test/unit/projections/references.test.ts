@@ -115,6 +115,31 @@ describe('what keeps a thing', () => {
     expect(words(labelled, blobOf(layer))).toMatch(/ label@1$/);
     expect(collected(labelled)).toEqual([]);
   });
+  it('is what was built on it, also where a commit is the first to say so', () => {
+    const [base, top] = [digest(10), digest(11)];
+    const layers = [base, top].flatMap((name, n): EventInput[] => [
+      {
+        type: 'snapshot-prepared',
+        data: { ...at, key: `x${n}`, id: `${n + 1}`, kind: 'active', labels: {} },
+      },
+      {
+        type: 'snapshot-committed',
+        data: {
+          ...{ ...at, key: `x${n}`, name, usage: { bytes: 1, inodes: 1 }, labels: {} },
+          ...(n === 0 ? {} : { parent: base }),
+        },
+      },
+    ]);
+    const held = fold(
+      ...layers,
+      blob(config, { [`${gc}.snapshot.overlayfs`]: top, 'containerd.io/gc.root': '' }),
+    );
+    expect(collectable(held)).toEqual([]);
+    expect(collected(fold(...layers)).map((word) => word.split(' ')[0])).toEqual([
+      top.slice(-6),
+      base.slice(-6),
+    ]);
+  });
   it('is nothing where it is not here', () => {
     expect(why(noReferences, blobOf(layer))).toEqual({
       subject: blobOf(layer),
