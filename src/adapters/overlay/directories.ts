@@ -4,9 +4,10 @@ import type { SnapshotId } from '../../domain/identity.ts';
 /**
  * The layout on disk, that of containerd's overlayfs snapshotter:
  *
- *     <directory>/snapshots/<id>/fs     the layer's own tree (upper directory, or one of the lower ones)
- *     <directory>/snapshots/<id>/work   overlayfs's scratch space, for active snapshots
- *     <directory>/removed/<id>.<n>      on its way out
+ *     <directory>/snapshots/<id>/fs           the layer's own tree (upper directory, or one of the lower ones)
+ *     <directory>/snapshots/<id>/work         overlayfs's scratch space, for active snapshots
+ *     <directory>/snapshots/<id>/idmap.json   the user namespace it is written under, if any
+ *     <directory>/removed/<id>.<n>            on its way out
  */
 export interface OverlayDirectories {
   readonly snapshots: string;

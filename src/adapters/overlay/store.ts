@@ -8,6 +8,7 @@ import { hasCode } from '../syscalls/error.ts';
 import { syncDirectory } from '../syscalls/sync.ts';
 import { type OverlayDirectories, overlayDirectories } from './directories.ts';
 import { overlayFeatures } from './features.ts';
+import { tieToIdMap } from './idmap-record.ts';
 import { overlayMounts } from './mounts.ts';
 import { createTreeRemoval } from './removal.ts';
 import { treeUsage } from './usage.ts';
@@ -78,7 +79,8 @@ export const createOverlayStore = (options: OverlayStoreOptions): SnapshotStore 
 
   return {
     create: async (id, kind) => create(directories, id, kind),
-    mounts: (id, parents, writable) => overlayMounts(directories, id, parents, writable, features),
+    mounts: (id, parents, writable, ids) => overlayMounts(directories, id, parents, writable, features, ids),
+    mapIds: async (id, ids) => tieToIdMap(directories, id, ids),
     usage: async (id) => {
       try {
         return await treeUsage(directories.fs(id));

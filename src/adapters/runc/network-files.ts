@@ -1,4 +1,4 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { chown, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerConfig } from '../../domain/container-config.ts';
 import { hasCode } from '../syscalls/error.ts';
@@ -20,6 +20,7 @@ const copyOr = async (source: string, target: string, otherwise: string): Promis
 /**
  * Writes /etc/hostname, /etc/hosts and /etc/resolv.conf of one container: the host's own where it shares the host's
  * network, just the loopback and no name server where it has a network of its own that nobody configured.
+ * They belong to the container's root.
  * @param directory made here; goes with the container
  * @returns how to mount them
  */
@@ -37,8 +38,13 @@ export const writeNetworkFiles = async (
     alone ? writeFile(hosts, loopback, { mode: 0o644 }) : copyOr('/etc/hosts', hosts, loopback),
     alone ? writeFile(resolver, '', { mode: 0o644 }) : copyOr('/etc/resolv.conf', resolver, ''),
   ]);
+  const names = ['hostname', 'hosts', 'resolv.conf'];
+  const { user } = config.namespaces;
+  if (user !== 'host') {
+    await Promise.all(names.map((name) => chown(join(directory, name), user.hostUid, user.hostGid)));
+  }
   const access = config.readonlyRootfs ? 'ro' : 'rw';
-  return ['hostname', 'hosts', 'resolv.conf'].map((name) => ({
+  return names.map((name) => ({
     destination: `/etc/${name}`,
     type: 'bind',
     source: join(directory, name),

@@ -13,7 +13,13 @@ export const processAny = (document: string): Any => json(processType, document)
 export const resourcesAny = (document: string): Any => json(resourcesType, document);
 
 /** Options of runc's shim; containerd's registry of types knows the name without a host in front. */
-export const runcOptionsAny = (options: { binaryName: string; root: string }): Any =>
+export const runcOptionsAny = (options: {
+  binaryName: string;
+  root: string;
+  /** Owner of the pipes that the processes write to; the host's root when absent. */
+  ioUid?: number;
+  ioGid?: number;
+}): Any =>
   create(AnySchema, {
     typeUrl: OptionsSchema.typeName,
     value: toBinary(OptionsSchema, create(OptionsSchema, options)),

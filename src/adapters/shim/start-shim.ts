@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ContainerConfig } from '../../domain/container-config.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { CreateTask } from '../../engine/ports/runtime.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
@@ -28,7 +29,11 @@ export const startShim = async (
   const closeLog = copyShimLog(bundle, task, options.logger);
   try {
     const runcOptions = takesRuncOptions(record.shim)
-      ? runcOptionsAny({ binaryName: record.runtimeBinary, root: runcRoot(options.stateDirectory) })
+      ? runcOptionsAny({
+          binaryName: record.runtimeBinary,
+          root: runcRoot(options.stateDirectory),
+          ...streamOwner(request.config),
+        })
       : undefined;
     const address = await shimAddress(
       request,
@@ -55,6 +60,10 @@ export const startShim = async (
     throw error;
   }
 };
+
+/** Pipes must belong to the container's root, or nobody in there could open /dev/stdout. */
+const streamOwner = ({ namespaces }: ContainerConfig): { ioUid?: number; ioGid?: number } =>
+  namespaces.user === 'host' ? {} : { ioUid: namespaces.user.hostUid, ioGid: namespaces.user.hostGid };
 
 const shimAddress = async (
   request: CreateTask,

@@ -1,3 +1,4 @@
+import type { ContainerConfig } from '../../domain/container-config.ts';
 import type { SnapshotId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { type AwaitedProcess, awaitEnd } from '../ending.ts';
@@ -40,9 +41,15 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
     return paths;
   };
 
-  const mountRoot = (task: TaskKey, [own, ...below]: readonly SnapshotId[]): Promise<void> => {
+  const mountRoot = async (
+    task: TaskKey,
+    { user }: ContainerConfig['namespaces'],
+    [own, ...below]: readonly SnapshotId[],
+  ): Promise<void> => {
     if (own === undefined) throw new Rejection('internal', `container '${task.id}' has no root`);
-    return mounter.mount(snapshots.mounts(own, below, true), host.rootOf(task));
+    const ids = user === 'host' ? undefined : user;
+    if (ids !== undefined) await snapshots.mapIds(own, ids);
+    await mounter.mount(snapshots.mounts(own, below, true, ids), host.rootOf(task));
   };
 
   const freeStreams = async (task: TaskKey): Promise<void> => {
@@ -58,7 +65,7 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
       const [paths, values] = await Promise.all([
         openStreams(task, { terminal, stdin, log: host.logOf(task) }, context),
         secrets.read(task),
-        mountRoot(task, root),
+        mountRoot(task, container.config.namespaces, root),
       ]);
       return runtime.create({
         task,

@@ -18,14 +18,33 @@ export interface SnapshotStore {
    * @param parents ids from the direct parent to the base
    * @param writable false for views, whose own directory is empty and left out. A committed snapshot is seen as a view on
    *   it: name it as the first of `parents`
+   * @param ids shows the files of the parents under the ids of a user namespace: who is 0 on disk is its 0
    */
-  mounts(id: SnapshotId, parents: readonly SnapshotId[], writable: boolean): readonly Mount[];
+  mounts(
+    id: SnapshotId,
+    parents: readonly SnapshotId[],
+    writable: boolean,
+    ids?: IdMapping,
+  ): readonly Mount[];
+  /**
+   * Ties an active snapshot to a mapping of ids, to be called before it is mounted under one: its files are stored with
+   * the host's ids, and its root belongs to the mapped root. Durable on return; nothing happens the second time.
+   * @throws Rejection `not-found`, `failed-precondition` where it has files of another mapping or of none
+   */
+  mapIds(id: SnapshotId, ids: IdMapping): Promise<void>;
   /** Bytes on disk and inodes of this layer alone. */
   usage(id: SnapshotId): Promise<SnapshotUsage>;
   /** Frees the bytes; nothing happens where there are none. */
   remove(id: SnapshotId): Promise<void>;
   /** Every id that has bytes, unfinished removals included. */
   list(): Promise<readonly SnapshotId[]>;
+}
+
+/** Ids 0 to `size` - 1 of a user namespace are those from `hostUid` and `hostGid` on of the host. */
+export interface IdMapping {
+  readonly hostUid: number;
+  readonly hostGid: number;
+  readonly size: number;
 }
 
 export interface SnapshotUsage {
