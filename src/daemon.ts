@@ -5,10 +5,10 @@ import { createBlobStore } from './adapters/blobs/store.ts';
 import type { Config } from './adapters/config/schema.ts';
 import { serve } from './adapters/grpc/serve.ts';
 import { bootId, createClock } from './adapters/linux/clock.ts';
+import { createContainerFiles } from './adapters/linux/container-files.ts';
 import { createHostInspector, hostPlatform, sha256 } from './adapters/linux/host.ts';
 import { createNames } from './adapters/linux/names.ts';
 import { createProcessTable } from './adapters/linux/processes.ts';
-import { createSecretStore } from './adapters/linux/secrets.ts';
 import { openFileLog } from './adapters/log-file/file-log.ts';
 import { createLogInspector } from './adapters/log-file/inspector.ts';
 import { createMounter } from './adapters/overlay/mounter.ts';
@@ -91,6 +91,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     },
   });
   const snapshots = join(config.root, 'overlayfs');
+  const containers = join(config.root, 'containers');
   const rootsDirectory = join(config.state, 'roots');
   const names = createNames();
   mkdirSync(snapshots, { recursive: true, mode: 0o700 });
@@ -117,7 +118,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     runtime,
     stdio,
     containerLogs: createContainerLogs(),
-    secrets: createSecretStore(join(config.root, 'secrets')),
+    containerFiles: createContainerFiles(containers),
     processes: createProcessTable(),
     logInspector: createLogInspector(logDirectory),
     hostInspector: createHostInspector(config.runtimes.binary),
@@ -129,7 +130,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       rootsDirectory,
       rootOf: ({ namespace, id }: TaskKey) => join(rootsDirectory, namespace, id),
       logOf: ({ namespace, id }: TaskKey) => ({
-        path: join(config.root, 'containers', namespace, id, 'container.log'),
+        path: join(containers, namespace, id, 'container.log'),
         maxBytes: config.container_logs.max_bytes,
         maxFiles: config.container_logs.max_files,
       }),

@@ -22,6 +22,7 @@ const divergence = z.object({
       'stdio-unnamed',
       'transfer-interrupted',
       'exec-unnamed',
+      'files-unnamed',
     ])
     .describe(
       '`missing` and `vanished`: the log names it, the host has it not; `unnamed`: the other way round',

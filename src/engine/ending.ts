@@ -56,7 +56,12 @@ export const awaitEnd = (
     };
     const abort = () => finish(() => reject(new Rejection('cancelled', 'the caller went away')));
     const isOf = ({ type, data }: Fact<DomainEvent>) =>
-      endings.has(type) && 'id' in data && data.id === process.id && data.namespace === process.namespace;
+      endings.has(type) &&
+      'id' in data &&
+      data.id === process.id &&
+      data.namespace === process.namespace &&
+      // The end of another exec says nothing of this one, which the log may not even name yet.
+      (!('execId' in data) || data.execId === process.execId);
     const watch = ledger.recorded.subscribe((fact) => {
       const ended = isOf(fact) ? endedIn(ledger.durable.world, process) : undefined;
       if (ended !== undefined) finish(() => resolve(ended));

@@ -66,10 +66,12 @@ export class Ledger {
       return facts;
     }
     const generation = this.#generation;
-    const before = this.#head.world.position;
-    this.#head = views;
+    const accepted = this.#log.append(facts.map(envelopeOf), this.#head.world.position);
+    // A batch that the log refuses at once has no place in it: what was decided before it still stands.
+    if (this.#log.head === views.world.position) this.#head = views;
+    else return refused(accepted);
     try {
-      await this.#log.append(facts.map(envelopeOf), before);
+      await accepted;
     } catch (error) {
       this.#fallBack(generation);
       throw error;
@@ -124,6 +126,12 @@ export class Ledger {
     this.#head = this.#durable;
   }
 }
+
+/** @throws Rejection that the log gave */
+const refused = async (answer: Promise<Position>): Promise<never> => {
+  await answer;
+  throw new Rejection('internal', 'the log took a batch and gave it no place');
+};
 
 const envelopeOf = ({ type, subject, data, meta }: Fact<DomainEvent>): Envelope => ({
   type,

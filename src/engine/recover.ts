@@ -32,14 +32,18 @@ export const recover = async (recovery: Recovery): Promise<void> => {
   const { ledger, ports, cause } = recovery;
   const found = await lookAround(recovery);
   const repairs = compare(ledger.head.world, found);
+  const counts = { 'task-exited': 0, 'task-lost': 0 };
+  const counting = ledger.recorded.subscribe(({ type }) => {
+    if (type === 'task-exited' || type === 'task-lost') counts[type] += 1;
+  });
   await report(recovery, repairs);
   await Promise.all(repairs.map((repair) => apply(recovery, repair)));
-  const count = (outcome: Repair['outcome']) => repairs.filter((repair) => repair.outcome === outcome).length;
+  counting.unsubscribe();
   const finished: Command = {
     type: 'finish-recovery',
     adopted: repairs.filter(({ watch }) => watch?.task).length,
-    ended: count('ended'),
-    lost: count('lost'),
+    ended: counts['task-exited'],
+    lost: counts['task-lost'],
     divergences: repairs.filter(({ divergence }) => divergence !== undefined).length,
   };
   await ledger.dispatch([finished], cause);
@@ -51,19 +55,20 @@ export const recover = async (recovery: Recovery): Promise<void> => {
 };
 
 const lookAround = async ({ ports, rebooted }: Recovery): Promise<Found> => {
-  const { runtime, mounter, snapshots, blobs, stdio, host } = ports;
+  const { runtime, mounter, snapshots, blobs, stdio, containerFiles, host } = ports;
   const digests = async () => {
     const all = [];
     for await (const { digest } of blobs.list()) all.push(digest);
     return all;
   };
-  const [tasks, mounts, ids, held, ingests, streams] = await Promise.all([
+  const [tasks, mounts, ids, held, ingests, streams, files] = await Promise.all([
     runtime.probe(),
     mounter.under(host.rootsDirectory),
     snapshots.list(),
     digests(),
     blobs.ingests(),
     stdio.list(),
+    containerFiles.list(),
   ]);
   return {
     tasks,
@@ -72,6 +77,7 @@ const lookAround = async ({ ports, rebooted }: Recovery): Promise<Found> => {
     snapshots: ids,
     blobs: held,
     ingests,
+    files,
     rebooted,
   };
 };

@@ -65,13 +65,19 @@ export class WorkflowRunner {
   }
 
   async #drive<T>(workflow: Workflow<T>, run: Run): Promise<T> {
-    let next = workflow.next();
+    let next = this.#looked(workflow, workflow.next());
     while (!next.done) {
       const outcome = await this.#answer(next.value, run);
-      next = resume(workflow, outcome);
-      while (!next.done && next.value.step === 'look') next = workflow.next(this.#ledger.head.world);
+      next = this.#looked(workflow, resume(workflow, outcome));
     }
     return next.value;
+  }
+
+  /** Answers looks in the turn that they are asked in. @returns the first other step */
+  #looked<T>(workflow: Workflow<T>, from: IteratorResult<Step, T>): IteratorResult<Step, T> {
+    let next = from;
+    while (!next.done && next.value.step === 'look') next = workflow.next(this.#ledger.head.world);
+    return next;
   }
 
   async #answer(step: Step, run: Run): Promise<Outcome> {

@@ -1,7 +1,14 @@
 import { type ContainerRequest, containerConfig } from '../domain/container-request.ts';
 import { findContainer } from '../domain/containers.ts';
 import { findBlob } from '../domain/content.ts';
-import type { ContainerId, Descriptor, Namespace, SnapshotId, SnapshotKey } from '../domain/identity.ts';
+import type {
+  ContainerId,
+  Descriptor,
+  Namespace,
+  Position,
+  SnapshotId,
+  SnapshotKey,
+} from '../domain/identity.ts';
 import type { Image } from '../domain/images.ts';
 import { gcLabels } from '../domain/labels.ts';
 import { ImageConfig } from '../domain/oci-image.ts';
@@ -31,8 +38,13 @@ export interface CreateRequest {
   readonly run: boolean;
 }
 
-/** Makes a container: its writable root, then one batch with the root, the record and, for `run`, the intent. */
-export function* createContainer(input: CreateRequest): Workflow<{ id: ContainerId; name: string }> {
+/**
+ * Makes a container: its writable root, then one batch with the root, the record and, for `run`, the intent.
+ * @returns its id and name, and where the batch ends in the log: what follows is caused by that
+ */
+export function* createContainer(
+  input: CreateRequest,
+): Workflow<{ id: ContainerId; name: string; last: Position | undefined }> {
   const { namespace, image, request } = input;
   const id = (yield* perform('fresh-name', { kind: 'hex64' })) as ContainerId;
   const name = (input.name ?? (yield* perform('fresh-name', { kind: 'spoken' }))) as ContainerId;
@@ -63,13 +75,13 @@ export function* createContainer(input: CreateRequest): Workflow<{ id: Container
   ];
   if (input.run) commands.push({ type: 'request-task', namespace, id });
   try {
-    yield* dispatch(...commands);
+    const facts = yield* dispatch(...commands);
+    return { id, name, last: facts.at(-1)?.position };
   } catch (error) {
     yield* perform('remove-snapshot-bytes', { id: root });
     yield* perform('remove-container-files', { namespace, id });
     throw error;
   }
-  return { id, name };
 }
 
 /** The unpacked image: the snapshot that its configuration keeps. Undefined for an image without layers. */
@@ -93,6 +105,8 @@ export function* removeContainer(task: TaskAddress, force: boolean): Workflow<vo
   if (state?.status === 'stopped') yield* cleanUp(task);
   const world = yield* look();
   const container = findContainer(world.container, namespace, id);
+  // One that is removed after its exit goes by itself, too: whoever comes second finds the work done.
+  if (!container) return;
   const at = container && { ...container, key: container.snapshotKey };
   const root = at && findSnapshot(world.snapshot, at);
   const remove: Command[] = [{ type: 'remove-container', namespace, id }];

@@ -1,3 +1,4 @@
+import { findContainer } from '../domain/containers.ts';
 import { blobSubject, ingestSubject, isHeld } from '../domain/content.ts';
 import { type Snapshot, snapshotSubject } from '../domain/snapshots.ts';
 import type { Command, World } from '../domain/world.ts';
@@ -84,6 +85,21 @@ export function* ingestRepairs(world: World, found: Found): Generator<Repair> {
         repair: 'removed',
       },
       mend: () => perform('discard-ingest', { namespace, ref }),
+    };
+  }
+}
+
+/** Output and secrets of containers. */
+export function* fileRepairs(world: World, found: Found): Generator<Repair> {
+  for (const { namespace, id } of found.files) {
+    if (findContainer(world.container, namespace, id)) continue;
+    yield {
+      divergence: {
+        what: 'files-unnamed',
+        detail: `files of container '${namespace}/${id}', which does not exist`,
+        repair: 'removed',
+      },
+      mend: () => perform('remove-container-files', { namespace, id }),
     };
   }
 }

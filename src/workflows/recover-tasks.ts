@@ -62,7 +62,7 @@ export function* repairsOf(task: Task, found: FoundTask | undefined, rebooted: b
   if (found === undefined || found.state.status === 'dead') {
     const because = rebooted ? 'the host was rebooted' : 'its shim is gone';
     const divergence = vanished(at, because);
-    yield { ...(rebooted ? {} : { divergence }), mend: () => endDead(at, because), outcome: 'lost' };
+    yield { ...(rebooted ? {} : { divergence }), mend: () => endDead(at, because) };
     return;
   }
   if (found.state.status === 'hung') {
@@ -88,7 +88,7 @@ const takeUp = (task: Task, { state, execs }: FoundTask): Repair => {
   }
   if (state.status === 'stopped') {
     commands.push({ type: 'record-exit', ...at, exitCode: state.exit.code, exitedAt: state.exit.at });
-    return { adopt: at, mend: () => dispatch(...commands), outcome: 'ended' };
+    return { adopt: at, mend: () => dispatch(...commands) };
   }
   // What the log says already decides no event.
   if (state.status === 'paused') commands.push({ type: 'record-paused', ...at });

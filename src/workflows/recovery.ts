@@ -1,5 +1,5 @@
 import type { World } from '../domain/world.ts';
-import { blobRepairs, ingestRepairs, snapshotRepairs } from './recover-bytes.ts';
+import { blobRepairs, fileRepairs, ingestRepairs, snapshotRepairs } from './recover-bytes.ts';
 import { taskRepairs } from './recover-tasks.ts';
 import { transferRepairs } from './recover-transfers.ts';
 import type { Found, Repair } from './repair.ts';
@@ -11,4 +11,5 @@ export const compare = (world: World, found: Found): readonly Repair[] => [
   ...snapshotRepairs(world, found),
   ...blobRepairs(world, found),
   ...ingestRepairs(world, found),
+  ...fileRepairs(world, found),
 ];

@@ -13,6 +13,8 @@ export interface Found {
   readonly snapshots: readonly SnapshotId[];
   readonly blobs: readonly Digest[];
   readonly ingests: readonly IngestAddress[];
+  /** Containers that have files of their own. */
+  readonly files: readonly TaskAddress[];
   /** Whether the kernel was started since the log was last written. */
   readonly rebooted: boolean;
 }
@@ -38,6 +40,4 @@ export interface Repair {
   readonly adopt?: TaskAddress;
   /** Its processes run already, so their ends are to be waited for; those of a start that `mend` records are anyhow. */
   readonly watch?: { readonly task: boolean; readonly execs: readonly ExecId[] };
-  /** For the count at the end of recovery. */
-  readonly outcome?: 'ended' | 'lost';
 }

@@ -19,6 +19,9 @@ const containerIn = (world: World, { namespace, id }: TaskAddress): Container =>
 
 /** Runs a created (or ended) container: intent, create, start, each outcome before the next intent. */
 export function* startTask(task: TaskAddress): Workflow<{ readonly pid: number }> {
+  const before = findTask((yield* look()).task, task.namespace, task.id);
+  // It has just ended: what it used goes first.
+  if (before?.state.status === 'stopped') yield* cleanUp(task);
   yield* dispatch({ type: 'request-task', ...task });
   return yield* carryOut(task);
 }
@@ -61,7 +64,10 @@ export const failureOf = (error: unknown): { exitCode: number; message: string }
 /** Frees an ended task: shim, bundle, mount of the root, streams. */
 export function* cleanUp(task: TaskAddress): Workflow<void> {
   yield* perform('tear-down-task', task);
-  yield* dispatch({ type: 'record-task-deleted', ...task });
+  // Somebody else may have freed it at the same time, and removed the container since.
+  if (findTask((yield* look()).task, task.namespace, task.id)) {
+    yield* dispatch({ type: 'record-task-deleted', ...task });
+  }
 }
 
 /** An act on the processes of a task between its intent and its outcome. */

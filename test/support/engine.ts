@@ -3,10 +3,10 @@ import { NEVER } from 'rxjs';
 import { createArchives } from '../../src/adapters/archive/archives.ts';
 import { createBlobStore } from '../../src/adapters/blobs/store.ts';
 import { bootId, createClock } from '../../src/adapters/linux/clock.ts';
+import { createContainerFiles } from '../../src/adapters/linux/container-files.ts';
 import { createHostInspector, hostPlatform, sha256 } from '../../src/adapters/linux/host.ts';
 import { createNames } from '../../src/adapters/linux/names.ts';
 import { createProcessTable } from '../../src/adapters/linux/processes.ts';
-import { createSecretStore } from '../../src/adapters/linux/secrets.ts';
 import { memoryLog } from '../../src/adapters/log-memory/memory-log.ts';
 import { createMounter } from '../../src/adapters/overlay/mounter.ts';
 import { createOverlayStore } from '../../src/adapters/overlay/store.ts';
@@ -91,7 +91,7 @@ export const testEngine = async (): Promise<TestEngine> => {
     runtime: unreachable<Runtime>('runtime', { oom: NEVER, close: async () => undefined }),
     stdio: unreachable('stdio'),
     containerLogs: createContainerLogs(),
-    secrets: createSecretStore(join(directory.path, 'secrets')),
+    containerFiles: createContainerFiles(join(directory.path, 'containers')),
     processes: createProcessTable(),
     logInspector: unreachable('logInspector'),
     hostInspector: createHostInspector('runc'),

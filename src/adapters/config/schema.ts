@@ -16,9 +16,6 @@ const grpc = z.object({
   address: socketPath()
     .prefault('/run/shiplog/shiplog.sock')
     .meta(about('Unix socket of the API. Only root may open it (mode 0600).')),
-  max_message_bytes: count(4 * MiB, 256 * MiB)
-    .prefault(16 * MiB)
-    .meta(about('Largest message taken or sent.', 'bytes')),
 });
 
 const log = z.object({
@@ -36,9 +33,6 @@ const eventLog = z.object({
     .meta(
       about('A file of the event log is preallocated to this size, and closed when it is full.', 'bytes'),
     ),
-  queue_bytes: count(MiB, GiB)
-    .prefault(64 * MiB)
-    .meta(about('Encoded events that may wait to become durable; over it commands are refused.', 'bytes')),
 });
 
 const registry = z.object({
@@ -48,11 +42,6 @@ const registry = z.object({
   docker_config: optionalPath()
     .prefault('')
     .meta(about("Docker's config.json with credentials; '' is $DOCKER_CONFIG or ~/.docker/config.json.")),
-  max_concurrent_downloads: count(1, 64).prefault(4).meta(about('Blobs fetched at once by one pull.')),
-  max_concurrent_uploads: count(1, 64).prefault(4).meta(about('Blobs sent at once by one push.')),
-  max_manifest_bytes: count(64 * 1024, 64 * MiB)
-    .prefault(4 * MiB)
-    .meta(about('Largest manifest or index read.', 'bytes')),
   retries: count(0, 20)
     .prefault(5)
     .meta(about('Tries after the first for what is worth trying again (resets, 429, 5xx), with backoff.')),
@@ -69,9 +58,6 @@ const unpack = z.object({
     .prefault(64 * GiB)
     .meta(about('Largest layer, uncompressed.', 'bytes')),
   max_entries: count(1000, 100_000_000).prefault(4_000_000).meta(about('Most files in one layer.')),
-  max_header_bytes: count(64 * 1024, 64 * MiB)
-    .prefault(MiB)
-    .meta(about('Longest extended header of one file in a layer.', 'bytes')),
 });
 
 const runtimes = z.object({
@@ -113,9 +99,6 @@ const timeouts = z.object({
   probe: duration('100ms', '10m')
     .prefault('3s')
     .meta(about('Asking one shim for its state at boot; all are asked at once.', 'duration')),
-  output: duration('0ms', '10m')
-    .prefault('2s')
-    .meta(about('Waiting for the last output of a process that has exited.', 'duration')),
   shutdown: duration('1s', '10m')
     .prefault('10s')
     .meta(about('Finishing open calls when the daemon is told to stop. Containers run on.', 'duration')),

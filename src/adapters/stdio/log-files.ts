@@ -1,4 +1,4 @@
-import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { hasCode } from '../syscalls/error.ts';
 
@@ -65,14 +65,4 @@ export const logAfter = async (path: string, inode: bigint): Promise<string | un
   const files = await logFiles(path);
   const inodes = await Promise.all(files.map(inodeOf));
   return files[inodes.indexOf(inode) + 1];
-};
-
-export const removeLogs = async (path: string): Promise<void> => {
-  for (const file of await logFiles(path)) {
-    try {
-      await unlink(file);
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw error;
-    }
-  }
 };

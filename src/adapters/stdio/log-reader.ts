@@ -4,7 +4,7 @@ import { Rejection } from '../../domain/rejection.ts';
 import type { ContainerLogs, LogEntry, ReadLogs } from '../../engine/ports/stdio.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { entryTextLimit, parseEntry, textAt } from './cri-format.ts';
-import { logAfter, logFiles, type OpenLog, openLog, removeLogs } from './log-files.ts';
+import { logAfter, logFiles, type OpenLog, openLog } from './log-files.ts';
 import { tailStart } from './log-tail.ts';
 
 const readBytes = 64 * 1024;
@@ -138,5 +138,4 @@ export const createContainerLogs = (): ContainerLogs => ({
       yield entry;
     }
   },
-  remove: removeLogs,
 });

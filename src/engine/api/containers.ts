@@ -1,5 +1,5 @@
 import { type Container, containerSubject } from '../../domain/containers.ts';
-import { type ContainerId, ImageName, type Timestamp } from '../../domain/identity.ts';
+import { type ContainerId, ImageName, type Position, type Timestamp } from '../../domain/identity.ts';
 import { imageNameOf } from '../../domain/image-reference.ts';
 import { findImage, type Image } from '../../domain/images.ts';
 import { Rejection } from '../../domain/rejection.ts';
@@ -22,7 +22,10 @@ type Part = Omit<ContainersApi, 'run' | 'startAttached' | 'attach' | 'exec'>;
 
 /** Containers and their tasks, but for sessions. */
 export const containersApi = (engine: Engine): Part => ({
-  create: async (input, call) => create(engine, input, false, call),
+  create: async (input, call) => {
+    const { id, name } = await create(engine, input, false, call);
+    return { id, name };
+  },
   start: async (target, call) => run(engine, startTask(keyOf(engine, target)), call),
   stop: async ({ timeout, signal: name, ...target }, call) => {
     const key = keyOf(engine, target);
@@ -124,7 +127,7 @@ export const create = async (
   input: NewContainer,
   toRun: boolean,
   call: Call,
-): Promise<{ id: ContainerId; name: string }> => {
+): Promise<{ id: ContainerId; name: string; last: Position | undefined }> => {
   const image = await imageFor(engine, input, call);
   const { defaultRuntime } = engine.about;
   const runtime = input.runtime ? { name: input.runtime } : defaultRuntime;

@@ -21,9 +21,10 @@ const removalPatience = 30_000;
 /** A terminal's end of a process: run, start, attach, exec. */
 export const sessionsApi = (engine: Engine): Part => ({
   run: async ({ detach, ...input }, call) => {
-    const { id, name } = await create(engine, input, true, call);
+    const { id, name, last } = await create(engine, input, true, call);
     const key = { namespace: input.namespace, id };
-    return begin(engine, key, name, detach, call, carryOut(key));
+    const cause = last === undefined ? call.cause : { ...call.cause, causation: last };
+    return begin(engine, key, name, detach, { ...call, cause }, carryOut(key));
   },
   startAttached: async (target, call) => {
     const { namespace, id, name } = findOne(engine, target);

@@ -29,7 +29,7 @@ const drainPatience = 2000;
 
 /** Processes, and what they need around them: the mount of their root and their streams. */
 export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
-  const { runtime, stdio, mounter, snapshots, secrets, containerLogs, host } = ports;
+  const { runtime, stdio, mounter, snapshots, containerFiles, host } = ports;
 
   const openStreams = async (
     process: ProcessKey,
@@ -64,7 +64,7 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
       const { terminal, stdin } = container.config.process;
       const [paths, values] = await Promise.all([
         openStreams(task, { terminal, stdin, log: host.logOf(task) }, context),
-        secrets.read(task),
+        containerFiles.readSecrets(task),
         mountRoot(task, container.config.namespaces, root),
       ]);
       return runtime.create({
@@ -98,7 +98,7 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
       const task = keyOf(address);
       const { terminal, stdin } = process;
       const paths = await openStreams({ ...task, execId }, { terminal, stdin }, context);
-      await runtime.exec(task, execId, process, await secrets.read(task), paths);
+      await runtime.exec(task, execId, process, await containerFiles.readSecrets(task), paths);
       return runtime.startExec(task, execId);
     },
     'end-exec': async ({ execId, ...address }) => {
@@ -110,10 +110,9 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
     'await-end': (process, { signal }) => endsWithin(ledger, process, signal),
     'remove-container-files': async (address) => {
       const task = keyOf(address);
-      await containerLogs.remove(host.logOf(task).path);
-      await secrets.remove(task);
+      await containerFiles.remove(task);
     },
-    'keep-secrets': ({ secrets: values, ...task }) => secrets.keep(keyOf(task), values),
+    'keep-secrets': ({ secrets: values, ...task }) => containerFiles.keepSecrets(keyOf(task), values),
   };
 };
 

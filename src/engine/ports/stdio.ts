@@ -75,8 +75,6 @@ export interface OutputChunk {
 export interface ContainerLogs {
   /** Entries in order, rotated files first; with `follow` goes on until the signal or until `ended` resolves. */
   read(path: string, options: ReadLogs): AsyncIterable<LogEntry>;
-  /** Removes the file and its rotated siblings. */
-  remove(path: string): Promise<void>;
 }
 
 export interface ReadLogs {

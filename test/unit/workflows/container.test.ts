@@ -67,7 +67,7 @@ describe('creating a container', () => {
   it('makes the directory of its root first, then one batch of root and record', () => {
     const { story, result, world } = creating({ name: ContainerId.parse('web') });
     expect(story).toEqual(['read-document:c0', 'make-snapshot', '+snapshot-prepared container-created']);
-    expect(result).toEqual({ id: `${'0'.repeat(63)}1`, name: 'web' });
+    expect(result).toEqual({ id: `${'0'.repeat(63)}1`, name: 'web', last: 5n });
     const [container] = world.container.byId.values();
     expect(container).toMatchObject({
       image: { name, digest: fake.manifest.digest },

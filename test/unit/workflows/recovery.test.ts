@@ -23,6 +23,7 @@ const found = (more: Partial<Found> = {}): Found => ({
   snapshots: [],
   blobs: [],
   ingests: [],
+  files: [],
   rebooted: false,
   ...more,
 });
@@ -150,7 +151,9 @@ class FakeHost {
     'discard-ingest': ({ ref }) => {
       this.#found = { ...this.#found, ingests: this.#found.ingests.filter((one) => one.ref !== ref) };
     },
-    'remove-container-files': () => undefined,
+    'remove-container-files': ({ id }) => {
+      this.#found = { ...this.#found, files: this.#found.files.filter((task) => task.id !== id) };
+    },
   };
 
   #forget({ id }: { readonly id: ContainerId }): void {
@@ -220,6 +223,7 @@ const onHost = fc.record<Found>({
   snapshots: some(...['s1', 's2', 's3', 's4'].map((id) => SnapshotId.parse(id))),
   blobs: some(...[1, 2, 3].map((n) => Digest.parse(digest(n)))),
   ingests: some(...['r1', 'r2'].map((ref) => ({ namespace, ref: IngestRef.parse(ref) }))),
+  files: some(...keys),
   rebooted: fc.boolean(),
 });
 const chain = [...snapshot('s1'), ...snapshot('s2', 's1'), ...snapshot('s3', 's2')];

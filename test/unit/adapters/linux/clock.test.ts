@@ -1,0 +1,29 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createClock } from '../../../../src/adapters/linux/clock.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('the wall clock', () => {
+  it('never runs back between events, and stays with the host’s', () => {
+    const clock = createClock('boot');
+    let last = 0;
+    for (let turn = 0; turn < 20_000; turn += 1) {
+      const { wall } = clock.now();
+      expect(wall).toBeGreaterThanOrEqual(last);
+      expect(Math.abs(wall - Date.now() * 1000)).toBeLessThan(3000);
+      last = wall;
+    }
+  });
+
+  it('follows when it is set, forward and back', () => {
+    const clock = createClock('boot');
+    const real = Date.now();
+    const told = vi.spyOn(Date, 'now');
+    for (const set of [real + 3_600_000, real - 3_600_000]) {
+      told.mockReturnValue(set);
+      expect(Math.abs(clock.now().wall - set * 1000)).toBeLessThanOrEqual(2000);
+    }
+  });
+});
