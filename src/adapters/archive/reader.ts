@@ -55,6 +55,8 @@ export const openArchive = (source: AsyncIterable<Uint8Array>, limits: ArchiveLi
     started = true;
     for (;;) {
       current?.resume();
+      // A parser that was destroyed before it is asked never answers.
+      if (reason !== undefined) throw reason;
       const next = await entries.next();
       current = next.done ? undefined : next.value;
       if (reason !== undefined) throw reason;

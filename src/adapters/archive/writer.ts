@@ -17,6 +17,8 @@ export async function* writeArchive(files: readonly ArchiveFile[]): AsyncGenerat
     for await (const bytes of tar) yield bytes as Uint8Array;
     await filling;
     if (failure !== undefined) throw failure;
+  } catch (error) {
+    throw failure ?? error;
   } finally {
     tar.destroy();
     await filling;
@@ -52,22 +54,32 @@ const addFile = async (
   bytes: AsyncIterable<Uint8Array>,
 ): Promise<void> => {
   if (tar.destroyed) return;
-  let entry: ReturnType<Pack['entry']> | undefined;
-  const written = new Promise<void>((resolve, reject) => {
-    entry = tar.entry({ ...fixed, name, size, type: 'file' }, (error) => (error ? reject(error) : resolve()));
-  });
-  // An entry without bytes is over at once.
-  const failed = written.then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  );
+  const { entry, over } = openEntry(tar, name, size);
+  let written = 0;
   for await (const chunk of bytes) {
+    written += chunk.length;
+    if (written > size) break;
     if (tar.destroyed) return;
-    if (entry && !entry.write(chunk)) await roomIn(entry);
+    if (!entry.write(chunk)) await roomIn(entry);
   }
-  entry?.end(null);
-  const failure = await failed;
-  if (failure && !tar.destroyed) throw failure.error;
+  if (written !== size) {
+    const much = written > size ? 'more' : `${written} bytes`;
+    throw new Rejection('data-loss', `'${name}' was to have ${size} bytes, but ${much} came`);
+  }
+  entry.end(null);
+  const failure = await over;
+  if (failure !== undefined && !tar.destroyed) throw failure;
+};
+
+/** An entry to write into; `over` gives its failure, if any, and never rejects: it may come before anybody waits. */
+const openEntry = (tar: Pack, name: string, size: number) => {
+  let end: (failure?: unknown) => void = () => undefined;
+  const over = new Promise<unknown>((resolve) => {
+    end = resolve;
+  });
+  const entry = tar.entry({ ...fixed, name, size, type: 'file' }, (error) => end(error ?? undefined));
+  entry.once('error', end);
+  return { entry, over };
 };
 
 /** Uncompressed bytes of a layer, which must be what its diffID says. */
