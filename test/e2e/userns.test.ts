@@ -1,6 +1,8 @@
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mapLowerDirectories } from '../../src/adapters/overlay/idmap-lower.ts';
 import { busyboxLayout } from '../support/busybox-image.ts';
 import { type DaemonHost, daemonMissing, startHost } from '../support/daemon.ts';
 import { mountsBelow } from '../support/leaks.ts';
@@ -53,10 +55,13 @@ describe.skipIf(missing !== undefined)(
       await host.ok('pull', '-q', image);
     }, 60_000);
     afterAll(async () => {
-      expect(await host.leaks()).toEqual([]);
-      expect(mountsBelow(host.directory)).toEqual([]);
-      await host.close();
-      await registry.stop();
+      try {
+        expect(await host.leaks()).toEqual([]);
+        expect(mountsBelow(host.directory)).toEqual([]);
+      } finally {
+        await host.close();
+        await registry.stop();
+      }
     }, 60_000);
 
     /** Runs `sh -c text` and gives what it printed; it must go well and say nothing else. */
@@ -207,6 +212,38 @@ describe.skipIf(missing !== undefined)(
       expect(owners[2]).toBe('33\n0');
     });
 
+    it('may be of one user, and share what is not about processes', async () => {
+      expect(await host.ok('run', '--rm', '--userns=300000:300000:1', image, 'id', '-u')).toBe('0');
+      await host.ok('run', '-d', '--name', 'neighbour', mapped, image, 'sleep', '100');
+      const joined = await script(
+        ['--network', 'container:neighbour'],
+        'cat /proc/net/dev; stat -c %u /etc/motd',
+      );
+      expect(joined.split('\n').slice(2)).toEqual([expect.stringMatching(/^ *lo:/), '0']);
+      const shared = ['--network', 'host', '--uts', 'host'];
+      expect(await script(shared, 'cat /proc/sys/kernel/hostname')).toBe(hostname());
+      await host.ok('rm', '-f', 'neighbour');
+    });
+
+    it('are refused with words where they cannot be', async () => {
+      const refused = async (...flags: string[]) => {
+        const { code, err } = await host.shiplog(['run', '--rm', mapped, ...flags, image, 'true']);
+        expect(code).toBe(125);
+        return err;
+      };
+      expect(await refused('--pid', 'host')).toMatch(/needs a pid namespace of its own; leave out --pid/);
+      expect(await refused('-u', '70000')).toMatch(/unmapped user/);
+      chmodSync(host.directory, 0o700);
+      try {
+        expect(await refused()).toContain(
+          `user 100000 of the host, may not pass through '${host.directory}'`,
+        );
+      } finally {
+        chmodSync(host.directory, 0o711);
+      }
+      expect(await host.leaks()).toEqual([]);
+    });
+
     it('run on through a kill -9 of the daemon, and leave no mount when removed', async () => {
       await host.ok('run', '-d', '--name', 'survivor', mapped, image, 'sh', '-c', 'echo up; sleep 1000');
       const pid = await pidOf('survivor');
@@ -215,6 +252,20 @@ describe.skipIf(missing !== undefined)(
       expect(await host.ok('exec', 'survivor', 'stat', '-c', '%u', '/etc/passwd')).toBe('0');
       await host.ok('rm', '-f', 'survivor');
       expect(mountsBelow(host.directory)).toEqual([]);
+    }, 30_000);
+
+    it('leave no mount where one was cut short, after the next start of the daemon', async () => {
+      await host.end('SIGKILL');
+      const root = join(host.state, 'roots/default', 'ab'.repeat(32));
+      const layers = join(host.root, 'overlayfs/snapshots');
+      const lower = readdirSync(layers).map((id) => join(layers, id, 'fs'));
+      mkdirSync(root, { recursive: true });
+      const ids = { hostUid: 100_000, hostGid: 200_000, size: 65_536 };
+      await mapLowerDirectories([`lowerdir=${lower.join(':')}`], root, ids);
+      expect(mountsBelow(root).length).toBe(1 + lower.length);
+      await host.start();
+      expect(mountsBelow(host.directory)).toEqual([]);
+      expect(await host.leaks()).toEqual([]);
     }, 30_000);
 
     it('leave no mount where the daemon is killed while they start', async () => {

@@ -9,6 +9,7 @@ import { MountFlag, mountAsync, UmountFlag, umountAsync } from '../syscalls/moun
 import { takeIdMap } from './idmap.ts';
 import { mapLowerDirectories, mappedRefusal, mountMapped, removeStaging } from './idmap-lower.ts';
 import { withUserNamespace } from './idmap-namespace.ts';
+import { checkReach } from './idmap-reach.ts';
 import { parseMountOptions } from './mount-options.ts';
 import { isWithin, mountPoints } from './mount-table.ts';
 import { fitOverlayOptions } from './short-paths.ts';
@@ -58,6 +59,7 @@ const mountOne = async (mount: Mount, target: string, scratch: string, made: () 
   const { ids, rest } = takeIdMap(mount.options);
   const { flags, propagation, data } = parseMountOptions(rest);
   const isBind = (flags & MountFlag.bind) !== 0;
+  if (ids !== undefined) checkReach(target, ids);
   if (mount.type === 'overlay') {
     await mountOverlay(mount, target, flags, data, { scratch, ids, made });
   } else if (isBind && ids !== undefined) {

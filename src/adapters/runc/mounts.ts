@@ -14,13 +14,15 @@ export const kernelMounts = (config: ContainerConfig): readonly OciMount[] => {
   const { namespaces } = config;
   // Nobody but the owner of a network namespace may mount its sysfs.
   const foreignSysfs = namespaces.user !== 'host' && namespaces.network !== 'new';
+  // Terminals belong to group 5 (tty), where there is one.
+  const ttyGroup = namespaces.user === 'host' || namespaces.user.size > 5 ? ['gid=5'] : [];
   const hostIpc = namespaces.ipc === 'host';
   return [
     own('/proc', 'proc', 'proc', 'nosuid', 'noexec', 'nodev'),
     own('/dev', 'tmpfs', 'tmpfs', 'nosuid', 'strictatime', 'mode=755', 'size=65536k'),
     own(
       ...(['/dev/pts', 'devpts', 'devpts'] as const),
-      ...['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+      ...['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...ttyGroup],
     ),
     foreignSysfs
       ? own('/sys', 'bind', '/sys', 'rbind', 'nosuid', 'noexec', 'nodev', access)

@@ -4,9 +4,18 @@ import type { OciIdMapping, OciNamespace } from './oci.ts';
 
 const shared = ['pid', 'network', 'ipc', 'uts', 'cgroup'] as const;
 
-/** The linux namespaces to make or join; the host's are those that are left out. */
+/**
+ * The linux namespaces to make or join; the host's are those that are left out.
+ * @throws Rejection `invalid-argument` for a user namespace with processes of another one: the kernel mounts no /proc then
+ */
 export const ociNamespaces = (config: ContainerConfig): readonly OciNamespace[] => {
   const { namespaces } = config;
+  if (namespaces.user !== 'host' && namespaces.pid !== 'new') {
+    throw new Rejection(
+      'invalid-argument',
+      'a user namespace needs a pid namespace of its own; leave out --pid, or run with --userns host',
+    );
+  }
   const chosen = shared.flatMap((type): OciNamespace[] => {
     const source = namespaces[type];
     if (source === 'host') return [];

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mapLowerDirectories } from '../../../../src/adapters/overlay/idmap-lower.ts';
@@ -33,6 +33,7 @@ describe.skipIf(missing !== undefined)(`mounts under mapped ids${missing ? ` (${
 
   beforeEach(() => {
     dir = makeTempDir('idmap', '/var/tmp');
+    chmodSync(dir.path, 0o711);
   });
   afterEach(async () => {
     await mounter.unmount(target());
@@ -159,6 +160,19 @@ describe.skipIf(missing !== undefined)(`mounts under mapped ids${missing ? ` (${
     } finally {
       await mounter.unmount(below);
     }
+  });
+
+  it('are refused where the mapped root could not reach them', async () => {
+    await layer('low', { base: [0, 0] });
+    const mounts = storeAt().mounts(id('view'), [id('low')], false, ids);
+    chmodSync(dir.path, 0o710);
+    await expect(mounter.mount(mounts, target())).rejects.toMatchObject({
+      code: 'failed-precondition',
+      message: expect.stringContaining(`may not pass through '${dir.path}'`),
+    });
+    chownSync(dir.path, 0, ids.hostGid);
+    await mounter.mount(mounts, target());
+    expect(ownerOf(join(target(), 'base'))).toBe('100000:200000');
   });
 
   it('need no process to live on', async () => {
