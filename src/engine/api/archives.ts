@@ -46,7 +46,9 @@ async function* exportTo(
   call: Call,
 ): AsyncGenerator<Uint8Array> {
   if (images.length === 0) throw new Rejection('invalid-argument', 'name at least one image to export');
-  const found = images.map((text) => find(engine, namespace, text));
+  const byName = new Map(
+    images.map((text) => find(engine, namespace, text)).map((image) => [image.name, image]),
+  );
   const left = new AbortController();
   const signal = call.signal === undefined ? left.signal : AbortSignal.any([call.signal, left.signal]);
   const handOver = new HandOver<Uint8Array>();
@@ -55,7 +57,7 @@ async function* exportTo(
   const sink = (bytes: Uint8Array) => handOver.put(bytes);
   const work = run(
     engine,
-    exportArchive({ namespace, images: found, format }),
+    exportArchive({ namespace, images: [...byName.values()], format }),
     { ...call, signal },
     { sink },
   );
