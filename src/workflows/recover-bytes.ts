@@ -1,18 +1,25 @@
 import { findContainer } from '../domain/containers.ts';
 import { blobSubject, ingestSubject, isHeld } from '../domain/content.ts';
-import { type Snapshot, snapshotSubject } from '../domain/snapshots.ts';
+import type { SnapshotId } from '../domain/identity.ts';
+import {
+  findSnapshot,
+  type Snapshot,
+  type Snapshots,
+  snapshotRefKey,
+  snapshotSubject,
+} from '../domain/snapshots.ts';
 import type { Command, World } from '../domain/world.ts';
 import type { Found, Repair } from './repair.ts';
-import { dispatch, perform } from './steps.ts';
+import { dispatch, look, perform, type Workflow } from './steps.ts';
 
 const recovery = (because: string) => ({ by: 'recovery' as const, because });
 
 /** Snapshot directories. */
 export function* snapshotRepairs(world: World, found: Found): Generator<Repair> {
   const there = new Set(found.snapshots);
-  for (const snapshot of world.snapshot.values()) {
-    if (!there.delete(snapshot.id)) yield missingSnapshot(snapshot);
-  }
+  const missing = [...world.snapshot.values()].filter(({ id }) => !there.delete(id));
+  const gone = new Set(missing.map(({ id }) => id));
+  for (const snapshot of missing) yield missingSnapshot(world.snapshot, snapshot, gone);
   for (const id of there) {
     yield {
       divergence: {
@@ -25,22 +32,46 @@ export function* snapshotRepairs(world: World, found: Found): Generator<Repair> 
   }
 }
 
-/** A record without bytes misleads: where nothing builds on it, it goes, so that the next pull unpacks it again. */
-const missingSnapshot = (snapshot: Snapshot): Repair => {
-  const { namespace, snapshotter, key, id, children } = snapshot;
+/**
+ * A record without bytes misleads: it goes, with the layers built on it, so that the next pull unpacks them again. It
+ * stays where the root of a container is built on it: somebody has to look at that.
+ */
+const missingSnapshot = (all: Snapshots, snapshot: Snapshot, gone: ReadonlySet<SnapshotId>): Repair => {
+  const spared = withDescendants(all, snapshot).some(({ id, kind }) => kind !== 'committed' && !gone.has(id));
   const divergence = {
     what: 'snapshot-missing' as const,
     subject: snapshotSubject(snapshot),
-    detail: `its directory '${id}' is not on disk`,
-    repair: children > 0 ? '' : 'forgotten, so that the next pull unpacks it again',
+    detail: `its directory '${snapshot.id}' is not on disk`,
+    repair: spared ? '' : 'forgotten, so that the next pull unpacks it again',
   };
-  if (children > 0) return { divergence };
-  const cause = recovery('its directory is not on disk');
-  return {
-    divergence,
-    mend: () => dispatch({ type: 'remove-snapshot', namespace, snapshotter, key, cause }),
-  };
+  return spared ? { divergence } : { divergence, mend: () => forget(snapshot) };
 };
+
+/** A snapshot after all that is built on it. */
+const withDescendants = (all: Snapshots, snapshot: Snapshot): readonly Snapshot[] => [
+  ...(snapshot.children === 0 ? [] : [...all.values()])
+    .filter(
+      (one) =>
+        one.parent === snapshot.key &&
+        snapshotRefKey({ ...one, key: snapshot.key }) === snapshotRefKey(snapshot),
+    )
+    .flatMap((child) => withDescendants(all, child)),
+  snapshot,
+];
+
+/** Removes the records of a snapshot and its descendants; those that another repair removed are gone by then. */
+function* forget(missing: Snapshot): Workflow<void> {
+  const { snapshot: all } = yield* look();
+  const here = findSnapshot(all, missing);
+  if (!here) return;
+  const cause = recovery(`the directory '${missing.id}' is not on disk`);
+  yield* dispatch(
+    ...withDescendants(all, here).map(({ namespace, snapshotter, key }) => ({
+      type: 'remove-snapshot' as const,
+      ...{ namespace, snapshotter, key, cause },
+    })),
+  );
+}
 
 /** Blobs. */
 export function* blobRepairs(world: World, found: Found): Generator<Repair> {
@@ -71,10 +102,17 @@ export function* blobRepairs(world: World, found: Found): Generator<Repair> {
 export function* ingestRepairs(world: World, found: Found): Generator<Repair> {
   const keyOf = ({ namespace, ref }: { namespace: string; ref: string }) => `${namespace}/${ref}`;
   const there = new Map(found.ingests.map((address) => [keyOf(address), address]));
-  for (const { namespace, ref } of world.content.ingests.values()) {
+  for (const { namespace, ref, digest } of world.content.ingests.values()) {
     if (there.delete(keyOf({ namespace, ref }))) continue;
     const forget: Command = { type: 'abort-ingest', namespace, ref, cause: recovery('it had no bytes yet') };
-    yield { mend: () => dispatch(forget) };
+    yield {
+      mend: function* () {
+        yield* dispatch(forget);
+        // A crash between the last byte and the event leaves a whole blob, spared for as long as a write expects it.
+        if (digest !== undefined && found.blobs.includes(digest))
+          yield* perform('remove-blob-bytes', { digest });
+      },
+    };
   }
   for (const { namespace, ref } of there.values()) {
     yield {

@@ -35,15 +35,19 @@ export const orThrow = <T>(answer: T | Rejection): T => {
 /** The durable world: what may be shown. */
 export const shown = ({ ledger }: Engine): World => ledger.durable.world;
 
-export const run = <T>(
-  { runner }: Engine,
+/** Runs a workflow for a caller. The answer waits until all that it rests on is durable, also where nothing was to do. */
+export const run = async <T>(
+  { runner, ledger }: Engine,
   workflow: Workflow<T>,
   call: Call,
   more: Partial<RunOptions> = {},
-) =>
-  runner.run(workflow, {
+): Promise<T> => {
+  const result = await runner.run(workflow, {
     cause: call.cause,
     ...(call.signal === undefined ? {} : { signal: call.signal }),
     ...(call.report === undefined ? {} : { report: call.report }),
     ...more,
   });
+  await ledger.settled();
+  return result;
+};
