@@ -133,6 +133,7 @@ describe.skipIf(missing !== undefined)(
     it('run again with the files of the run before', async () => {
       const text = 'ls -ln /kept 2>/dev/null; echo once >/kept; busybox chown 5:6 / /kept';
       await host.ok('run', '--name', 'again', mapped, image, 'sh', '-c', text);
+      await host.restart('SIGKILL');
       await host.ok('start', 'again');
       await host.ok('wait', 'again');
       expect(await host.ok('logs', 'again')).toMatch(/^-rw-r--r--\s+1 5\s+6\s.*\/kept$/);
@@ -192,13 +193,14 @@ describe.skipIf(missing !== undefined)(
     it('take standard input, secrets and tmpfs', async () => {
       const piped = await host.shiplog(['run', '--rm', '-i', mapped, image, 'cat'], { input: 'through\n' });
       expect(piped).toEqual({ code: 0, out: 'through\n', err: '' });
+      expect(await script(['--secret-env', 'WORD=hidden'], 'echo $WORD')).toBe('hidden');
       expect(await script(['--tmpfs', '/scratch'], 'echo x >/scratch/x; stat -c %u /scratch/x')).toBe('0');
     });
 
     it('have limits and a read-only root as others', async () => {
-      expect(
-        await script(['--read-only', '-m', '64m', '--pids-limit', '20'], 'touch /x 2>/dev/null || echo no'),
-      ).toBe('no');
+      const text =
+        'touch /x 2>/dev/null || echo no; cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null || true';
+      expect(await script(['--read-only', '-m', '64m', '--pids-limit', '20'], text)).toBe('no\n20');
     });
 
     it('keep apart two mappings of one image, and containers without one', async () => {

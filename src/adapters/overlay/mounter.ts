@@ -101,7 +101,7 @@ const removeEmpty = async (directory: string): Promise<boolean> => {
     return true;
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return true;
-    if (!hasCode(error, 'ENOTEMPTY', 'EBUSY')) throw error;
+    if (!hasCode(error, 'ENOTEMPTY')) throw error;
     return false;
   }
 };
