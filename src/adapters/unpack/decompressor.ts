@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, closeSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import type { Compression } from '../../domain/compression.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { growPipe, pipe } from '../syscalls/pipe.ts';
-import type { Compression } from './compression.ts';
 import type { UnpackJob } from './job.ts';
 import { nodeHasZstd } from './read-source.ts';
 

@@ -1,10 +1,10 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { compressionOf, magicBytes } from '../../domain/compression.ts';
 import type { SnapshotId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { statFileSystem } from '../syscalls/statfs.ts';
-import { compressionOf, MAGIC_BYTES } from './compression.ts';
 import { openSource } from './decompressor.ts';
 import type { UnpackJob } from './job.ts';
 import type { UnpackLimits } from './limits.ts';
@@ -30,8 +30,8 @@ export interface OpenedJob {
 }
 
 const headOf = (fd: number): Uint8Array => {
-  const head = new Uint8Array(MAGIC_BYTES);
-  return head.subarray(0, readSync(fd, head, 0, MAGIC_BYTES, 0));
+  const head = new Uint8Array(magicBytes);
+  return head.subarray(0, readSync(fd, head, 0, magicBytes, 0));
 };
 
 const openOrSay = (path: string, flags: number): number => {
