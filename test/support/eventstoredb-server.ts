@@ -181,7 +181,7 @@ const appendHandler =
     const carryOut = async (): Promise<void> => {
       const refused = turnedAway(context, call.metadata);
       if (refused !== undefined) return answer(refused);
-      await sleep(knobs.appendDelayMs);
+      if (knobs.appendDelayMs > 0) await sleep(knobs.appendDelayMs);
       const [head, ...rest] = requests;
       const events = rest.map(heldEvent);
       const bytes = events.reduce((sum, { data, metadata }) => sum + data.length + metadata.length, 0);

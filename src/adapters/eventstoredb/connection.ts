@@ -15,11 +15,6 @@ export type Appended =
   | { readonly kind: 'stored'; readonly last: bigint }
   | { readonly kind: 'conflict'; readonly last: bigint | undefined };
 
-/** What a subscription gives: events, and a word when it has given all there were. */
-export type Followed =
-  | { readonly kind: 'event'; readonly stored: StoredEvent }
-  | { readonly kind: 'caught-up' };
-
 /**
  * The package's client, with calls of our own on its connection. The connection is what it does well: discovery, TLS,
  * credentials, going after the leader. Its `appendToStream` would send batches over one shared call whose answers are kept
@@ -78,11 +73,10 @@ export class Connection extends EventStoreDBClient {
   }
 
   /** Events from a revision on, then live ones, until the caller stops or the connection breaks. */
-  async *follow(stream: string, from: bigint): AsyncGenerator<Followed> {
+  async *follow(stream: string, from: bigint): AsyncGenerator<StoredEvent> {
     for await (const response of this.#responses(subscribeRequest(stream, from))) {
       const wire = response.getEvent()?.getEvent();
-      if (wire !== undefined) yield { kind: 'event', stored: storedEventOf(wire, stream) };
-      else if (response.hasCaughtUp()) yield { kind: 'caught-up' };
+      if (wire !== undefined) yield storedEventOf(wire, stream);
     }
   }
 
@@ -125,6 +119,7 @@ export class Connection extends EventStoreDBClient {
   async close(): Promise<void> {
     this.#closed = true;
     await this.dispose();
+    // A connection that never came about has told its calls so.
     const channel = await this.#channel?.catch(() => undefined);
     channel?.close();
   }

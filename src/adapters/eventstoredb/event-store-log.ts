@@ -11,6 +11,7 @@ import { defaultLimits, type EventStoreLimits } from './limits.ts';
 import { LiveFeed } from './live-feed.ts';
 import { StreamReader } from './reader.ts';
 import { settingsOf } from './settings.ts';
+import { streamOfHost } from './stream-name.ts';
 import { Overtaken, StreamWriter } from './writer.ts';
 
 export interface EventStoreLogOptions {
@@ -21,15 +22,6 @@ export interface EventStoreLogOptions {
   readonly logger?: Logger;
   readonly limits?: Partial<EventStoreLimits>;
 }
-
-/** Name of the stream that holds a host's log. @throws Rejection `invalid-argument` */
-export const streamOfHost = (hostId: string): string => {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(hostId)) return `shiplog-${hostId}`;
-  throw new Rejection(
-    'invalid-argument',
-    `Naming the stream of host "${hostId}": an id of a host is 1 to 128 letters, digits, '.', '_' and '-', and begins with a letter or digit.`,
-  );
-};
 
 /**
  * Opens a host's log on KurrentDB or EventStoreDB: one stream, whose revision is the position. There is nothing to make

@@ -1,0 +1,97 @@
+import { openEventStoreLog } from '../src/adapters/eventstoredb/event-store-log.ts';
+import { followHost } from '../src/adapters/eventstoredb/follow.ts';
+import { type Envelope, Subject } from '../src/domain/envelope.ts';
+import { position, Timestamp } from '../src/domain/identity.ts';
+import type { Log } from '../src/engine/ports/log.ts';
+import { startEventStoreServer } from '../test/support/eventstoredb-server.ts';
+
+/**
+ * What the log takes and gives over KurrentDB's protocol: `npm run bench -- kurrentdb [SECONDS] [EVENTS]`.
+ *
+ * Against the server of the tests, in this very process: both ends share one thread, and nothing is written to a disk. So
+ * this is what the adapter, gRPC and loopback cost, and no figure of KurrentDB. With KURRENTDB_URL set it is measured
+ * against that server instead, on a stream `shiplog-bench-…` that stays there.
+ */
+export const main = async (args: readonly string[]): Promise<void> => {
+  const seconds = Number(args[0] ?? 3);
+  const count = Number(args[1] ?? 50_000);
+  const url = process.env.KURRENTDB_URL;
+  const server = url === undefined ? await startEventStoreServer() : undefined;
+  const connectionString = url ?? `esdb://127.0.0.1:${server?.direct}?tls=false`;
+  const hostId = `bench-${process.pid}-${Date.now()}`;
+  print(
+    url === undefined ? 'server of the tests, in this process, in memory' : 'server of KURRENTDB_URL',
+    '',
+  );
+  const log = await openEventStoreLog({ connectionString, hostId });
+  for (const appenders of [1, 16, 256]) await appending(log, appenders, seconds);
+  while (log.head < count) {
+    const batch = Array.from({ length: 500 }, (_, n) => sample(n));
+    await log.append(batch, log.head);
+  }
+  const total = Number(log.head);
+  for (const backward of [false, true]) {
+    const start = performance.now();
+    let read = 0;
+    for await (const batch of log.read({ backward })) read += batch.length;
+    if (read !== total) throw new Error(`read ${read} of ${total} events`);
+    print(`reading ${backward ? 'backward' : 'forward'}`, rate(read, start));
+  }
+  await catchingUp(connectionString, hostId, total);
+  await log.close();
+  await server?.close();
+  print('resident memory at the end', `${Math.round(process.memoryUsage.rss() / 1e6)} MB`);
+};
+
+/** As large as a typical event of ours: about 370 bytes of JSON. */
+const sample = (n: number): Envelope => ({
+  type: 'task.started',
+  version: 1,
+  subject: Subject.parse('container/default/3f2a9c1be07d'),
+  data: { pid: 48_213, namespace: 'default', container: '3f2a9c1be07d', n },
+  meta: {
+    actor: { uid: 0, gid: 0, pid: 4711, exe: '/usr/bin/shiplog', client: 'shiplog 0.1.0' },
+    time: { wall: Timestamp.parse(1_763_695_753_000_000), mono: 981_231_123, boot: '5f0c5c0e-5f7e-4a7e' },
+    correlation: '01jd8kq3v5w9x7y2z4a6b8c0d1',
+    causation: '48211',
+  },
+});
+
+const print = (label: string, value: string): void => {
+  process.stdout.write(`${label.padEnd(52)}${value.padStart(14)}\n`);
+};
+const rate = (count: number, since: number): string =>
+  `${Math.round((count / (performance.now() - since)) * 1000).toLocaleString('en')}/s`;
+
+const appending = async (log: Log, appenders: number, seconds: number): Promise<void> => {
+  const latencies: number[] = [];
+  const start = performance.now();
+  const one = async (): Promise<void> => {
+    for (let now = start; now < start + seconds * 1000; ) {
+      const begin = performance.now();
+      await log.append([sample(latencies.length)], log.head);
+      now = performance.now();
+      latencies.push(now - begin);
+    }
+  };
+  await Promise.all(Array.from({ length: appenders }, one));
+  const value = rate(latencies.length, start);
+  const sorted = Float64Array.from(latencies).sort();
+  const [p50 = 0, p99 = 0] = [0.5, 0.99].map((part) => sorted[Math.floor(sorted.length * part)]);
+  const words = `p50 ${Math.round(p50 * 1000)} µs, p99 ${Math.round(p99 * 1000)} µs`;
+  print(`${appenders} appender${appenders === 1 ? '' : 's'} (${words})`, value);
+};
+
+const catchingUp = async (connectionString: string, hostId: string, total: number): Promise<void> => {
+  const ending = new AbortController();
+  const { signal } = ending;
+  const start = performance.now();
+  let seen = 0;
+  for await (const _ of followHost({ connectionString, hostId, from: position(0n), signal })) {
+    seen += 1;
+    if (seen === total) {
+      print(`catching up with a subscription, ${total.toLocaleString('en')} events`, rate(seen, start));
+      ending.abort();
+    }
+  }
+};
