@@ -68,22 +68,28 @@ const writeCache = (name, buildId, script) => {
   }
 };
 
+const [before, after] = [Module.wrapper[0], Module.wrapper[1]].map((text) => Buffer.from(text, 'latin1'));
+
+/** The bundle as a function of a module, and its build id. Put together as bytes, so that its text is held once only. */
 const readBundle = (name, file) => {
   try {
-    return fs.readFileSync(file, 'latin1'); // The bundler writes ASCII only.
+    const bundle = fs.readFileSync(file);
+    return {
+      source: Buffer.concat([before, bundle, after]).latin1Slice(), // The bundler writes ASCII only.
+      buildId: bundle.latin1Slice(bundle.length - BUILD_ID - 1, bundle.length - 1),
+    };
   } catch (error) {
     process.stderr.write(`${name}: cannot read ${file} (${error.code}); run 'npm run build' first\n`);
     process.exit(1);
   }
 };
 
-const compile = (name, file, source, policy) => {
-  const buildId = source.slice(-(BUILD_ID + 1), -1);
+const compile = (name, file, { source, buildId }, policy) => {
   let cachedData;
   for (const folder of policy === 'off' ? [] : cacheFolders()) {
     cachedData ??= readTrusted(path.join(folder, cacheName(name)), buildId);
   }
-  const script = new vm.Script(Module.wrap(source), {
+  const script = new vm.Script(source, {
     filename: file,
     cachedData,
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,

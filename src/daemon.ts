@@ -163,6 +163,9 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     names,
     logger,
   });
+  stdio.warm().catch((error: unknown) => {
+    logger.warn('the holder of streams did not start; the next container tries again', { error });
+  });
 
   return {
     stop: async (because) => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { Client, credentials } from '@grpc/grpc-js';
 import { callerMetadata } from '../../src/client/metadata.ts';
 import { serviceClient } from '../../src/client/service-client.ts';
@@ -38,7 +38,7 @@ export const timeToAnswer = async (
   const child = spawn(file, args, { stdio: ['ignore', log, log] });
   closeSync(log);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  while (!(await answers(address))) {
+  while (!(existsSync(address) && (await answers(address)))) {
     if (child.exitCode !== null || performance.now() - started > 20_000)
       throw new Error(`${file} did not answer; its words are in ${logFile}`);
     await new Promise((resolve) => setTimeout(resolve, 1));

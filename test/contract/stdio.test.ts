@@ -165,6 +165,7 @@ describe('stdio held by the holder process', () => {
     };
     await expect.poll(gone, { timeout: 5000 }).toBe(true);
     stdio = connect();
+    await stdio.warm();
     expect(await stdio.list()).toEqual([]);
     expect(holderPid(directory)).not.toBe(pid);
   });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
-import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
 import { Rejection } from '../../domain/rejection.ts';
 import { isLoopback } from './endpoints.ts';
 import type { TlsFiles } from './hosts-file.ts';
@@ -41,9 +41,11 @@ export const createConnections = (options: ConnectionOptions): Connections => {
       const key = createHash('sha256')
         .update(JSON.stringify([way, tls]))
         .digest('hex');
+      // A large library, which a daemon that never pulls need not hold.
+      const undici = await import('undici');
       const known = open.get(key);
       if (known !== undefined) return known;
-      const made = dispatcher(way, tls, options);
+      const made = dispatcher(undici, way, tls, options);
       open.set(key, made);
       return made;
     },
@@ -69,7 +71,12 @@ const createRoutes =
     return (url.protocol === 'https:' ? proxies.https : proxies.http) === '' ? 'direct' : 'proxy';
   };
 
-const dispatcher = (way: Route, tls: TlsBytes, { env, connectMs }: ConnectionOptions): Dispatcher => {
+const dispatcher = (
+  { Agent, EnvHttpProxyAgent }: typeof import('undici'),
+  way: Route,
+  tls: TlsBytes,
+  { env, connectMs }: ConnectionOptions,
+): Dispatcher => {
   const connect = {
     timeout: connectMs,
     rejectUnauthorized: tls.rejectUnauthorized,

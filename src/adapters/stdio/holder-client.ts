@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import { z } from 'zod';
 import { Rejection } from '../../domain/rejection.ts';
 import { FrameCutter, jsonFrame } from './frame.ts';
-import { connectHolder, type HolderCommand } from './holder-process.ts';
-import type { HolderRequest } from './layout.ts';
+import { connectHolder, type HolderCommand, tryConnect } from './holder-process.ts';
+import { type HolderRequest, socketOf } from './layout.ts';
 
 const Reply = z.object({
   id: z.number().int(),
@@ -44,6 +44,20 @@ export class HolderClient {
   /** Connects ahead of the first question, so that it need not wait for a holder to start. */
   async warm(): Promise<void> {
     await this.#connected();
+  }
+
+  /** Whether a holder is there, connecting to it where it is; starts none. */
+  async present(): Promise<boolean> {
+    if (this.#connection === undefined) {
+      const socket = await tryConnect(socketOf(this.#command.directory));
+      if (socket === undefined) return false;
+      if (this.#connection === undefined) {
+        this.#connection = Promise.resolve(socket);
+        this.#listen(socket);
+      } else socket.destroy();
+    }
+    await this.#connection;
+    return true;
   }
 
   /** A connection of one's own, with the holder started where need be. */

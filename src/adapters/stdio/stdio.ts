@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ContainerId, ExecId, Namespace } from '../../domain/identity.ts';
 import { isRejection, Rejection } from '../../domain/rejection.ts';
@@ -96,7 +96,9 @@ export const createStdio = (command: HolderCommand): HeldStdio => {
       rmSync(join(streams, keyOf(process)), { recursive: true, force: true });
     },
     async list() {
-      return ((await client.ask('list', '')).keys ?? []).map(processOf);
+      // Without a holder, what the next one will take up: it need not be started to be asked.
+      const keys = (await client.present()) ? (await client.ask('list', '')).keys : readdirSync(streams);
+      return (keys ?? []).map(processOf);
     },
     warm: () => client.warm(),
     disconnect: () => client.close(),
