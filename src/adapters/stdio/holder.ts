@@ -73,7 +73,8 @@ export const createHolder = (directory: string, complain: (words: string) => voi
         rmSync(join(streams, request.key), { recursive: true, force: true });
         return {};
       case 'list':
-        return { keys: [...held.keys()] };
+        // Those of which only the folder was made, too: a crash of the daemon leaves them.
+        return { keys: [...new Set([...held.keys(), ...readdirSync(streams)])] };
       default:
         socket.destroy();
         return request.op satisfies never;
