@@ -25,6 +25,8 @@ export class HeldStreams {
   readonly #watchers = new Set<(stream: string) => void>();
   /** Appends that added events. */
   stored = 0;
+  /** Answers a repeated append with a conflict, as a server may that has forgotten the ids. */
+  forgetful = false;
 
   events(stream: string): readonly HeldEvent[] {
     return this.#streams.get(stream) ?? [];
@@ -37,7 +39,7 @@ export class HeldStreams {
     const there = expected === 'no-stream' ? last === undefined : expected === last;
     if (!anywhere && !there) {
       const begin = typeof expected === 'bigint' ? Number(expected) + 1 : 0;
-      const known = events.every(({ id }, index) => held[begin + index]?.id === id);
+      const known = !this.forgetful && events.every(({ id }, index) => held[begin + index]?.id === id);
       return known ? { kind: 'stored', last: BigInt(begin + events.length - 1) } : { kind: 'conflict', last };
     }
     this.#streams.set(stream, held);

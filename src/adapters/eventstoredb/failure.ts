@@ -44,6 +44,11 @@ const byException: Readonly<Record<string, Meaning>> = {
     code: 'resource-exhausted',
     advice: 'Raise MaxAppendSize of the server, or append less at once',
   },
+  'maximum-append-event-size-exceeded': {
+    passing: false,
+    code: 'resource-exhausted',
+    advice: 'Raise MaxAppendEventSize of the server, which is for a single event',
+  },
 };
 
 const byStatus: Readonly<Record<number, Meaning>> = {

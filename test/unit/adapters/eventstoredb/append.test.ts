@@ -104,6 +104,33 @@ describe('an append whose answer is lost', () => {
     expect(server.streams.events(stream)).toHaveLength(6);
   });
 
+  it('is found in the stream where the server does not know it again', async () => {
+    const server = await start();
+    server.streams.forgetful = true;
+    const log = await open(urlOf(server));
+    server.knobs.breakAppends = { count: 1, when: 'after' };
+    expect(await log.append(events(0, 3), at(0))).toBe(3n);
+    expect(await log.append([event(3)], at(3))).toBe(4n);
+    expect(server.streams.events(stream)).toHaveLength(4);
+  });
+
+  it('and was overtaken by another daemon is not taken for ours', async () => {
+    const [server, elsewhere] = [await start(), await start()];
+    const other = await open(urlOf(elsewhere));
+    await other.append(events(5, 2), at(0));
+    const log = await open(urlOf(server));
+    server.knobs.breakAppends = { count: 1000, when: 'before' };
+    const appending = log.append(events(0, 2), at(0));
+    const refused = expect(appending).rejects.toMatchObject({
+      message: expect.stringContaining('Another daemon'),
+    });
+    while (server.knobs.breakAppends.count === 1000) await new Promise((resolve) => setTimeout(resolve, 1));
+    server.streams.append(stream, 'no-stream', elsewhere.streams.events(stream));
+    server.knobs.breakAppends.count = 0;
+    await refused;
+    expect(server.streams.events(stream)).toHaveLength(2);
+  });
+
   it('because the server fell silent is stored once', async () => {
     const server = await start();
     const log = await open(urlOf(server), { deadlineMs: 200 });
