@@ -1,9 +1,11 @@
 import type { ContainerConfig } from '../../domain/container-config.ts';
+import { containerSubject } from '../../domain/containers.ts';
 import type { SnapshotId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { type AwaitedProcess, awaitEnd } from '../ending.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { Exit } from '../ports/runtime.ts';
 import type { ProcessKey, StdioOptions, StdioPaths } from '../ports/stdio.ts';
 import type { TaskKey } from '../ports/task-key.ts';
 import type { EffectContext, Performers } from '../workflow-runner.ts';
@@ -58,6 +60,31 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
     }
   };
 
+  /** What is being freed, by task: the end of a process and the removal of its container often ask at the same time. */
+  const freeing = new Map<string, Promise<Exit | undefined>>();
+  const freed = (task: TaskKey, work: () => Promise<Exit | undefined>): Promise<Exit | undefined> => {
+    const key = subjectOf(task);
+    const own = work().finally(() => {
+      if (freeing.get(key) === own) freeing.delete(key);
+    });
+    freeing.set(key, own);
+    return own;
+  };
+
+  const tearDown = async (task: TaskKey): Promise<undefined> => {
+    await stdio.drained(task, drainPatience);
+    await Promise.all([runtime.delete(task), mounter.unmount(host.rootOf(task))]);
+    await freeStreams(task);
+    return undefined;
+  };
+
+  const purge = async (task: TaskKey): Promise<Exit | undefined> => {
+    const exit = await runtime.purge(task);
+    await mounter.unmount(host.rootOf(task));
+    await freeStreams(task);
+    return exit;
+  };
+
   return {
     'create-task': async ({ container, root }, context) => {
       const task = keyOf(container);
@@ -79,16 +106,13 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
     'start-task': (task) => runtime.start(keyOf(task)),
     'tear-down-task': async (address) => {
       const task = keyOf(address);
-      await stdio.drained(task, drainPatience);
-      await Promise.all([runtime.delete(task), mounter.unmount(host.rootOf(task))]);
-      await freeStreams(task);
+      // Whoever is freeing it already does it for both.
+      await (freeing.get(subjectOf(task)) ?? freed(task, () => tearDown(task)));
     },
     'purge-task': async (address) => {
       const task = keyOf(address);
-      const exit = await runtime.purge(task);
-      await mounter.unmount(host.rootOf(task));
-      await freeStreams(task);
-      return exit;
+      await Promise.allSettled([freeing.get(subjectOf(task))]);
+      return freed(task, () => purge(task));
     },
     'pause-task': (task) => runtime.pause(keyOf(task)),
     'resume-task': (task) => runtime.resume(keyOf(task)),
@@ -115,6 +139,8 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
     'keep-secrets': ({ secrets: values, ...task }) => containerFiles.keepSecrets(keyOf(task), values),
   };
 };
+
+const subjectOf = ({ namespace, id }: TaskKey): string => containerSubject(namespace, id);
 
 /** Effects come with more than a key; ports are given the key alone. */
 const keyOf = ({ namespace, id }: TaskKey): TaskKey => ({ namespace, id });
