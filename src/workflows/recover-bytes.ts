@@ -8,7 +8,7 @@ import {
   snapshotRefKey,
   snapshotSubject,
 } from '../domain/snapshots.ts';
-import type { Command, World } from '../domain/world.ts';
+import type { World } from '../domain/world.ts';
 import type { Found, Repair } from './repair.ts';
 import { dispatch, look, perform, type Workflow } from './steps.ts';
 
@@ -103,14 +103,16 @@ export function* ingestRepairs(world: World, found: Found): Generator<Repair> {
   const keyOf = ({ namespace, ref }: { namespace: string; ref: string }) => `${namespace}/${ref}`;
   const there = new Map(found.ingests.map((address) => [keyOf(address), address]));
   for (const { namespace, ref, digest } of world.content.ingests.values()) {
-    if (there.delete(keyOf({ namespace, ref }))) continue;
-    const forget: Command = { type: 'abort-ingest', namespace, ref, cause: recovery('it had no bytes yet') };
+    // A crash between the last byte and the event leaves a whole blob, spared for as long as a write expects it.
+    const whole = digest !== undefined && found.blobs.includes(digest);
+    if (there.delete(keyOf({ namespace, ref })) && !whole) continue;
+    const cause = recovery(
+      whole ? 'its bytes were whole, but no event had named them' : 'it had no bytes yet',
+    );
     yield {
       mend: function* () {
-        yield* dispatch(forget);
-        // A crash between the last byte and the event leaves a whole blob, spared for as long as a write expects it.
-        if (digest !== undefined && found.blobs.includes(digest))
-          yield* perform('remove-blob-bytes', { digest });
+        yield* dispatch({ type: 'abort-ingest', namespace, ref, cause });
+        if (whole) yield* perform('remove-blob-bytes', { digest });
       },
     };
   }
