@@ -179,6 +179,9 @@ const appendHandler =
     const requests: AppendReq[] = [];
     calls.append += 1;
     const carryOut = async (): Promise<void> => {
+      // grpc-js ends what it reads of a call that was cut off, too; half an append is none.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (call.cancelled) return;
       const refused = turnedAway(context, call.metadata);
       if (refused !== undefined) return answer(refused);
       if (knobs.appendDelayMs > 0) await sleep(knobs.appendDelayMs);

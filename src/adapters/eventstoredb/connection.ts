@@ -64,6 +64,17 @@ export class Connection extends EventStoreDBClient {
     });
   }
 
+  /** The last event of a stream; undefined where there is no such stream. */
+  async last(stream: string): Promise<StoredEvent | undefined> {
+    const request = readRequest({ stream, from: 'end', count: 1, backward: true });
+    for await (const response of this.#responses(request, this.#stallMs)) {
+      const wire = response.getEvent()?.getEvent();
+      if (wire !== undefined) return storedEventOf(wire, stream);
+      if (response.hasStreamNotFound()) return undefined;
+    }
+    throw new Error(`the stream ${stream} is there, but its last event is not (was it truncated?)`);
+  }
+
   /** Events in the order asked for; none where there is no such stream. Stopping early ends the call. */
   async *read(asked: ReadAsked): AsyncGenerator<StoredEvent> {
     for await (const response of this.#responses(readRequest(asked), this.#stallMs)) {
@@ -82,17 +93,18 @@ export class Connection extends EventStoreDBClient {
 
   /** @param stallMs how long the server may say nothing; without it, for ever (keepalive still finds a dead peer) */
   async *#responses(request: ReadReq, stallMs?: number): AsyncGenerator<ReadResp> {
+    let failed: unknown;
     const call = await this.GRPCStreamCreator(
       grpcStreams.StreamsClient,
       'read',
-      (client): ClientReadableStream<ReadResp> =>
-        client.read(
-          request,
-          ...this.callArguments({ requiresLeader: true }, { deadline: Number.POSITIVE_INFINITY }),
-        ),
+      (client): ClientReadableStream<ReadResp> => {
+        const options = this.callArguments({ requiresLeader: true }, { deadline: Number.POSITIVE_INFINITY });
+        // An error that comes before anybody iterates would pass for the end, and one that comes after for nobody's.
+        return client.read(request, ...options).on('error', (error) => {
+          failed ??= error;
+        });
+      },
     )();
-    // Whoever iterates has the error; one that comes after the end would have no listener and end the process.
-    call.on('error', () => undefined);
     let stalled = false;
     const arm = (): NodeJS.Timeout | undefined =>
       stallMs === undefined
@@ -108,6 +120,7 @@ export class Connection extends EventStoreDBClient {
         yield response;
         timer = arm();
       }
+      if (failed !== undefined) throw failed;
     } catch (error) {
       throw stalled ? new Stalled(stallMs ?? 0) : error;
     } finally {

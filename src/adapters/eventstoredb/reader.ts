@@ -29,9 +29,8 @@ export class StreamReader {
     const patience = this.#patience('Looking for the end of');
     for (;;) {
       try {
-        const asked = { stream: this.stream, from: 'end', count: 1, backward: true } as const;
-        for await (const { event } of this.#connection.read(asked)) return event.position + 1n;
-        return 0n;
+        const last = await this.#connection.last(this.stream);
+        return last === undefined ? 0n : last.event.position + 1n;
       } catch (error) {
         if (error instanceof Rejection) throw error;
         await patience.next(error);

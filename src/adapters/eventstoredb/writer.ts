@@ -87,6 +87,13 @@ export class StreamWriter {
           'It was deleted or restored from an old copy. Restore the stream or give the host a new id, then start again.',
       );
     }
+    if (group[0]?.id === there) {
+      throw new Overtaken(
+        'data-loss',
+        `Appending ${group.length} events at position ${first} of the stream ${stream} of KurrentDB: only a part of them is there. ` +
+          'The server has broken up an append, which it must not. What is there is no state that this host ever was in; report it, and restore the stream.',
+      );
+    }
     throw new Overtaken(
       'unavailable',
       this.#givenUp.has(there)

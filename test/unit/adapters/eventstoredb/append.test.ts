@@ -114,21 +114,25 @@ describe('an append whose answer is lost', () => {
     expect(server.streams.events(stream)).toHaveLength(4);
   });
 
-  it('and was overtaken by another daemon is not taken for ours', async () => {
+  it.each([
+    { what: 'another daemon', theirs: 5, stored: 2, code: 'unavailable', words: 'Another daemon' },
+    { what: 'a part of itself', theirs: 0, stored: 1, code: 'data-loss', words: 'only a part' },
+  ])('and was overtaken by $what is not taken for stored', async ({ theirs, stored, code, words }) => {
     const [server, elsewhere] = [await start(), await start()];
     const other = await open(urlOf(elsewhere));
-    await other.append(events(5, 2), at(0));
+    await other.append(events(theirs, 2), at(0));
     const log = await open(urlOf(server));
     server.knobs.breakAppends = { count: 1000, when: 'before' };
     const appending = log.append(events(0, 2), at(0));
     const refused = expect(appending).rejects.toMatchObject({
-      message: expect.stringContaining('Another daemon'),
+      code,
+      message: expect.stringContaining(words),
     });
     while (server.knobs.breakAppends.count === 1000) await new Promise((resolve) => setTimeout(resolve, 1));
-    server.streams.append(stream, 'no-stream', elsewhere.streams.events(stream));
+    server.streams.append(stream, 'no-stream', elsewhere.streams.events(stream).slice(0, stored));
     server.knobs.breakAppends.count = 0;
     await refused;
-    expect(server.streams.events(stream)).toHaveLength(2);
+    expect(server.streams.events(stream)).toHaveLength(stored);
   });
 
   it('because the server fell silent is stored once', async () => {
