@@ -16,6 +16,15 @@ describe('reading', () => {
     expect(server.knobs.breakReads.count).toBe(0);
   });
 
+  it('does not take a lost connection for an empty stream when it opens', async () => {
+    const server = await start();
+    await appendBatches(await open(urlOf(server)), [3]);
+    for (const _ of upTo(10)) {
+      server.knobs.breakReads = { count: 2, after: 0 };
+      expect((await open(urlOf(server))).head).toBe(3n);
+    }
+  });
+
   it('goes on after the server fell silent', async () => {
     const server = await start();
     const log = await open(urlOf(server), { deadlineMs: 150 });
