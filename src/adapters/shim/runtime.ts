@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
-import type { CreateTask, ProbedTask, Runtime, TaskKey } from '../../engine/ports/runtime.ts';
+import type { ProbedTask, Runtime, TaskKey, TaskOrder } from '../../engine/ports/runtime.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
 import { Status } from '../../gen/containerd/v1/types/task_pb.ts';
 import {
@@ -62,7 +62,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     throw new Rejection('failed-precondition', `container ${keyOf(task)} has stopped; start it first`);
   };
 
-  const createTask = async (request: CreateTask): Promise<{ pid: number }> => {
+  const createTask = async (request: TaskOrder): Promise<{ pid: number }> => {
     const { task, runtime, rootfs } = request;
     const bundle = bundleOf(task);
     if (shims.has(keyOf(task)) || (await readBundle(bundle))) {

@@ -1,8 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerConfig } from '../../domain/container-config.ts';
 import { Rejection } from '../../domain/rejection.ts';
-import type { CreateTask } from '../../engine/ports/runtime.ts';
+import type { TaskKey, TaskOrder } from '../../engine/ports/runtime.ts';
+import type { StdioPaths } from '../../engine/ports/stdio.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
 import { FileType, mknod } from '../syscalls/node.ts';
 import { type BundleRecord, makeBundle, runcRoot } from './bundle.ts';
@@ -13,19 +14,43 @@ import { Shim } from './shim.ts';
 import { runShimAction } from './shim-binary.ts';
 import { asStartFailure } from './start-failure.ts';
 
-/** Makes the bundle, starts a shim in it and has it create the task. What is made stays when a step fails. */
+const specificationFile = 'config.json';
+
+/** Writes the specification once what it tells of is there. @returns the streams */
+const specify = async (
+  request: TaskOrder,
+  bundle: string,
+  { container }: ShimRuntimeOptions['specification'],
+): Promise<StdioPaths> => {
+  const [secrets, stdio] = await Promise.all([request.secrets, request.stdio]);
+  const text = await container({ ...request, secrets, stdio }, bundle);
+  const fresh = join(bundle, `${specificationFile}.new`);
+  await writeFile(fresh, text, { mode: 0o600 });
+  await rename(fresh, join(bundle, specificationFile));
+  return stdio;
+};
+
+/** Both results, or the first failure once both have ended, so that nothing goes on behind the caller's back. */
+const both = async <A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> => {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
+};
+
+/**
+ * Makes the bundle, starts a shim in it and has it create the task. What is made stays when a step fails. The shim starts
+ * on an empty specification (it looks for annotations there, of which we have none) while the real one is being made.
+ */
 export const startShim = async (
-  request: CreateTask,
+  request: TaskOrder,
   bundle: string,
   record: BundleRecord,
   options: ShimRuntimeOptions,
   timeouts: ShimTimeouts,
 ): Promise<{ shim: Shim; pid: number }> => {
-  const { task, stdio } = request;
+  const { task } = request;
   await makeBundle(bundle, record);
   mknod(join(bundle, 'log'), FileType.fifo | 0o600);
-  const specification = await options.specification.container(request, bundle);
-  await writeFile(join(bundle, 'config.json'), specification, { mode: 0o600 });
+  await writeFile(join(bundle, specificationFile), '{}', { mode: 0o600 });
   const closeLog = copyShimLog(bundle, task, options.logger);
   try {
     const runcOptions = takesRuncOptions(record.shim)
@@ -35,13 +60,10 @@ export const startShim = async (
           ...streamOwner(request.config),
         })
       : undefined;
-    const address = await shimAddress(
-      request,
-      bundle,
-      record,
-      options,
-      timeouts,
-      runcOptions && anyBytes(runcOptions),
+    const stdin = runcOptions && anyBytes(runcOptions);
+    const [address, stdio] = await both(
+      shimAddress(task, bundle, record, options, timeouts, stdin),
+      specify(request, bundle, options.specification),
     );
     const shim = await Shim.connect({ task, bundle, address, timeouts }, closeLog, timeouts.connect);
     try {
@@ -66,14 +88,13 @@ const streamOwner = ({ namespaces }: ContainerConfig): { ioUid?: number; ioGid?:
   namespaces.user === 'host' ? {} : { ioUid: namespaces.user.hostUid, ioGid: namespaces.user.hostGid };
 
 const shimAddress = async (
-  request: CreateTask,
+  task: TaskKey,
   bundle: string,
   record: BundleRecord,
   options: ShimRuntimeOptions,
   timeouts: ShimTimeouts,
   stdin: Uint8Array | undefined,
 ): Promise<string> => {
-  const { task } = request;
   const printed = await runShimAction({
     binary: record.shim,
     args: [

@@ -89,19 +89,28 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
     'create-task': async ({ container, root }, context) => {
       const task = keyOf(container);
       const { terminal, stdin } = container.config.process;
-      const [paths, values] = await Promise.all([
+      const parts = [
         openStreams(task, { terminal, stdin, log: host.logOf(task) }, context),
         containerFiles.readSecrets(task),
         mountRoot(task, container.config.namespaces, root),
-      ]);
-      return runtime.create({
-        task,
-        config: container.config,
-        secrets: values,
-        rootfs: host.rootOf(task),
-        stdio: paths,
-        runtime: container.runtime,
-      });
+      ] as const;
+      const ready = Promise.all(parts);
+      const [paths, values] = [ready.then((made) => made[0]), ready.then((made) => made[1])];
+      // Asked for late, and not at all where the runtime refuses before it needs them.
+      for (const late of [paths, values]) late.catch(() => undefined);
+      try {
+        return await runtime.create({
+          task,
+          config: container.config,
+          secrets: values,
+          rootfs: host.rootOf(task),
+          stdio: paths,
+          runtime: container.runtime,
+        });
+      } finally {
+        // Freeing what was made must find all of it.
+        await Promise.allSettled(parts);
+      }
     },
     'start-task': (task) => runtime.start(keyOf(task)),
     'tear-down-task': async (address) => {

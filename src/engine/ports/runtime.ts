@@ -20,7 +20,7 @@ export type { TaskKey } from './task-key.ts';
  * `unavailable` (the shim is gone), and for a process that cannot be started {@link StartFailure} in the message's stead.
  */
 export interface Runtime {
-  create(request: CreateTask): Promise<{ readonly pid: number }>;
+  create(request: TaskOrder): Promise<{ readonly pid: number }>;
   start(task: TaskKey): Promise<{ readonly pid: number }>;
   exec(
     task: TaskKey,
@@ -69,10 +69,17 @@ export interface CreateTask {
   readonly task: TaskKey;
   readonly config: ContainerConfig;
   readonly secrets: Secrets;
-  /** Mounted before the call, at a path of the caller's. */
+  /** Mounted at a path of the caller's. */
   readonly rootfs: string;
   readonly stdio: StdioPaths;
   readonly runtime: RuntimeChoice;
+}
+
+/** A task to be made, while what it needs is still being made: that goes on while its shim starts. */
+export interface TaskOrder extends Omit<CreateTask, 'secrets' | 'stdio'> {
+  readonly secrets: Secrets | Promise<Secrets>;
+  /** Once they are there, `rootfs` is mounted too. */
+  readonly stdio: StdioPaths | Promise<StdioPaths>;
 }
 
 export interface RuntimeChoice {
