@@ -163,12 +163,16 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     names,
     logger,
   });
-  stdio.warm().catch((error: unknown) => {
-    logger.warn('the holder of streams did not start; the next container tries again', { error });
-  });
+  // After the first callers, who need the processor now.
+  const warming = setTimeout(() => {
+    stdio.warm().catch((error: unknown) => {
+      logger.warn('the holder of streams did not start; the next container tries again', { error });
+    });
+  }, holderDelay).unref();
 
   return {
     stop: async (because) => {
+      clearTimeout(warming);
       await server.close(config.timeouts.shutdown);
       collector.stop();
       await supervisor.stop();
@@ -181,5 +185,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   };
 };
 
+/** Milliseconds after the start until the holder of streams is started ahead of need. */
+const holderDelay = 500;
 /** Milliseconds that the holder of streams stays without streams and without a daemon. */
 const holderIdle = 5000;
