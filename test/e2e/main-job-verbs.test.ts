@@ -32,9 +32,12 @@ describe.skipIf(missing !== undefined)(
       if (ids.length > 0) await host.ok('rm', '-f', ...ids);
     });
     afterAll(async () => {
-      expect(await host.leaks()).toEqual([]);
-      await host.close();
-      await registry.stop();
+      try {
+        expect(await host.leaks()).toEqual([]);
+      } finally {
+        await host.close();
+        await registry.stop();
+      }
     }, 60_000);
 
     const start = (name: string, script: string, ...flags: string[]) =>

@@ -25,9 +25,12 @@ describe.skipIf(missing !== undefined)(
       await host.ok('pull', '-q', image);
     }, 60_000);
     afterAll(async () => {
-      expect(await host.leaks()).toEqual([]);
-      await host.close();
-      await registry.stop();
+      try {
+        expect(await host.leaks()).toEqual([]);
+      } finally {
+        await host.close();
+        await registry.stop();
+      }
     }, 60_000);
 
     const run = (...args: string[]) => host.shiplog(['run', '--rm', ...args]);
