@@ -159,11 +159,11 @@ export const containerCommands = {
 export type ContainerCommand = CommandsOf<typeof containerCommands>;
 
 // Decide
-/** @param hasTask whether the container has a task that has not ended */
+/** @param isAlive whether the container has a task that has not ended */
 export const decideContainer = (
   command: ContainerCommand,
   state: Containers,
-  hasTask: boolean,
+  isAlive: boolean,
 ): readonly ContainerEvent[] | Rejection => {
   const { namespace, id } = command;
   const container = findContainer(state, namespace, id);
@@ -190,7 +190,7 @@ export const decideContainer = (
         : [{ type: 'container-labelled', data: { namespace, id, labels } }];
     }
     case 'remove-container':
-      if (hasTask) {
+      if (isAlive) {
         return new Rejection(
           'failed-precondition',
           `container '${container.name}' still has a task; stop it first, or remove it with force`,

@@ -52,6 +52,9 @@ export const findTask = (state: Tasks, namespace: Namespace, id: ContainerId): T
 /** Whether something of it may be on the host: a process, a shim, a mount. */
 export const isOnHost = (task: Task | undefined): boolean =>
   task !== undefined && task.state.status !== 'over';
+/** Whether it may still have a process. */
+export const isAlive = (task: Task | undefined): boolean =>
+  isOnHost(task) && task?.state.status !== 'stopped';
 export const isRunning = (task: Task | undefined): boolean =>
   task?.state.status === 'running' || task?.state.status === 'paused';
 

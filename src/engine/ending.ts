@@ -21,15 +21,35 @@ const endedIn = (world: World, { namespace, id, execId }: AwaitedProcess): Ended
   return exec.status === 'ended' ? exec.ended : undefined;
 };
 
-const endings: ReadonlySet<DomainEvent['type']> = new Set([
-  'task-exited',
-  'task-failed',
-  'task-lost',
-  'exec-exited',
-  'exec-failed',
-  'exec-lost',
-  'container-removed',
-]);
+/**
+ * How a process ended, by an event about it. The world may know nothing of it any more: a container that goes with its
+ * exit is removed in the same batch. The end of another exec says nothing of this one.
+ */
+const endedBy = (fact: Fact<DomainEvent>, { execId }: AwaitedProcess): Ended | 'gone' | undefined => {
+  const at = fact.meta.time.wall;
+  switch (fact.type) {
+    case 'task-exited':
+    case 'exec-exited': {
+      const { exitCode, exitedAt } = fact.data;
+      return isOf(fact.data, execId) ? { how: 'exited', exitCode, at: exitedAt } : undefined;
+    }
+    case 'task-failed':
+    case 'exec-failed': {
+      const { exitCode, error } = fact.data;
+      return isOf(fact.data, execId) ? { how: 'failed', exitCode, error, at } : undefined;
+    }
+    case 'task-lost':
+    case 'exec-lost':
+      return isOf(fact.data, execId) ? { how: 'lost', because: fact.data.because, at } : undefined;
+    case 'container-removed':
+      return 'gone';
+    default:
+      return undefined;
+  }
+};
+
+const isOf = (data: object, execId: ExecId | undefined): boolean =>
+  'execId' in data ? data.execId === execId : execId === undefined;
 
 export interface AwaitEnd {
   readonly signal?: AbortSignal | undefined;
@@ -55,15 +75,10 @@ export const awaitEnd = (
       settle();
     };
     const abort = () => finish(() => reject(new Rejection('cancelled', 'the caller went away')));
-    const isOf = ({ type, data }: Fact<DomainEvent>) =>
-      endings.has(type) &&
-      'id' in data &&
-      data.id === process.id &&
-      data.namespace === process.namespace &&
-      // The end of another exec says nothing of this one, which the log may not even name yet.
-      (!('execId' in data) || data.execId === process.execId);
     const watch = ledger.recorded.subscribe((fact) => {
-      const ended = isOf(fact) ? endedIn(ledger.durable.world, process) : undefined;
+      const { data } = fact;
+      if (!('id' in data) || data.id !== process.id || data.namespace !== process.namespace) return;
+      const ended = endedBy(fact, process);
       if (ended !== undefined) finish(() => resolve(ended));
     });
     if (signal?.aborted) abort();

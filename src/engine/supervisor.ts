@@ -4,9 +4,10 @@ import type { Actor } from '../domain/envelope.ts';
 import type { Fact } from '../domain/event.ts';
 import type { ExecId } from '../domain/identity.ts';
 import { asRejection } from '../domain/rejection.ts';
+import { findTask } from '../domain/tasks.ts';
 import type { DomainEvent } from '../domain/world.ts';
 import { aftermathOf } from '../workflows/aftermath.ts';
-import { removeContainer } from '../workflows/container.ts';
+import { recordEnd, removeContainer } from '../workflows/container.ts';
 import { endDead } from '../workflows/recover-tasks.ts';
 import { dispatch, perform, type Workflow } from '../workflows/steps.ts';
 import { cleanUp } from '../workflows/task.ts';
@@ -87,6 +88,8 @@ export class Supervisor {
         return;
       case 'task-exited':
       case 'task-lost':
+        // One that went with its exit is freed by whoever recorded that.
+        if (!findTask(this.#ledger.head.world.task, fact.data.namespace, fact.data.id)) return;
         this.#background('free an ended task', cleanUp(keyOf(fact.data)), cause);
         return;
       case 'task-deleted':
@@ -108,12 +111,12 @@ export class Supervisor {
   #awaitExit(address: TaskKey, execId: ExecId | undefined, cause: Cause): void {
     const task = keyOf(address);
     this.#runtime.wait(task, execId).then(
-      ({ code, at }) => {
-        const exit = { ...task, exitCode: code, exitedAt: at };
-        const record =
+      (exit) => {
+        const { code: exitCode, at: exitedAt } = exit;
+        const record: Workflow<unknown> =
           execId === undefined
-            ? dispatch({ type: 'record-exit', ...exit })
-            : dispatch({ type: 'record-exec-exit', ...exit, execId });
+            ? recordEnd(task, exit)
+            : dispatch({ type: 'record-exec-exit', ...task, execId, exitCode, exitedAt });
         this.#background('record an exit', record, cause);
       },
       (error: unknown) => this.#waitBroke(task, execId, error, cause),

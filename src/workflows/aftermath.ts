@@ -14,8 +14,6 @@ export const aftermathOf = (event: Fact<DomainEvent>): Workflow<void> | undefine
       return perform('discard-ingest', event.data);
     case 'snapshot-removed':
       return perform('remove-snapshot-bytes', { id: event.data.id });
-    case 'container-removed':
-      return perform('remove-container-files', event.data);
     default:
       return undefined;
   }

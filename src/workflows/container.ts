@@ -1,5 +1,5 @@
 import { type ContainerRequest, containerConfig } from '../domain/container-request.ts';
-import { findContainer } from '../domain/containers.ts';
+import { type Container, findContainer } from '../domain/containers.ts';
 import { findBlob } from '../domain/content.ts';
 import type {
   ContainerId,
@@ -15,9 +15,9 @@ import { ImageConfig } from '../domain/oci-image.ts';
 import { Rejection } from '../domain/rejection.ts';
 import { findSnapshot } from '../domain/snapshots.ts';
 import { findTask, isOnHost } from '../domain/tasks.ts';
-import type { Command } from '../domain/world.ts';
+import type { Command, World } from '../domain/world.ts';
 import { readDocument } from './documents.ts';
-import type { TaskAddress } from './effects.ts';
+import type { Ending, TaskAddress } from './effects.ts';
 import { dispatch, look, perform, type Workflow } from './steps.ts';
 import { cleanUp, stop } from './task.ts';
 import { overlayfs } from './unpack.ts';
@@ -107,12 +107,34 @@ export function* removeContainer(task: TaskAddress, force: boolean): Workflow<vo
   const container = findContainer(world.container, namespace, id);
   // One that is removed after its exit goes by itself, too: whoever comes second finds the work done.
   if (!container) return;
-  const at = container && { ...container, key: container.snapshotKey };
-  const root = at && findSnapshot(world.snapshot, at);
-  const remove: Command[] = [{ type: 'remove-container', namespace, id }];
-  if (root) {
-    const { snapshotter, key } = root;
-    remove.push({ type: 'remove-snapshot', namespace, snapshotter, key, cause: { by: 'request' } });
+  const root = rootOf(world, container);
+  yield* dispatch({ type: 'remove-container', namespace, id }, ...(root ? [root] : []));
+  yield* perform('remove-container-files', task);
+}
+
+/** The command that removes a container's writable root; none where it is gone. */
+const rootOf = (world: World, { snapshotKey, ...container }: Container): Command | undefined => {
+  const root = findSnapshot(world.snapshot, { ...container, key: snapshotKey });
+  if (!root) return undefined;
+  const { namespace, snapshotter, key } = root;
+  return { type: 'remove-snapshot', namespace, snapshotter, key, cause: { by: 'request' } };
+};
+
+/**
+ * Records the exit of a container's process. One that is to go with its exit goes in the same batch, so that whoever waits
+ * for it waits for no more; what it used is freed after that, as all bytes are.
+ */
+export function* recordEnd(task: TaskAddress, { code, at }: Ending): Workflow<void> {
+  const { namespace, id } = task;
+  const exit: Command = { type: 'record-exit', namespace, id, exitCode: code, exitedAt: at };
+  const container = findContainer((yield* look()).container, namespace, id);
+  if (!container?.removeOnExit) {
+    yield* dispatch(exit);
+    return;
   }
-  yield* dispatch(...remove);
+  yield* dispatch(exit, { type: 'remove-container', namespace, id });
+  yield* perform('tear-down-task', task);
+  const root = rootOf(yield* look(), container);
+  if (root) yield* dispatch(root);
+  yield* perform('remove-container-files', task);
 }

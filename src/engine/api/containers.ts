@@ -4,7 +4,7 @@ import { imageNameOf } from '../../domain/image-reference.ts';
 import { findImage, type Image } from '../../domain/images.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { signalNumber } from '../../domain/signals.ts';
-import { findTask, isRunning } from '../../domain/tasks.ts';
+import { type Ended, findTask, isRunning } from '../../domain/tasks.ts';
 import { listContainers } from '../../projections/container-list.ts';
 import { containerView, resolveContainer } from '../../projections/containers.ts';
 import { resolveImage } from '../../projections/images.ts';
@@ -12,6 +12,7 @@ import { createContainer, removeContainer } from '../../workflows/container.ts';
 import { pull } from '../../workflows/pull.ts';
 import { perform } from '../../workflows/steps.ts';
 import { pause, resume, signal, startTask, stop } from '../../workflows/task.ts';
+import { awaitEnd } from '../ending.ts';
 import type { Call, ContainersApi, Named, NewContainer } from '../ports/api.ts';
 import type { LogEntry, ReadLogs } from '../ports/stdio.ts';
 import type { TaskKey } from '../ports/task-key.ts';
@@ -30,6 +31,9 @@ export const containersApi = (engine: Engine): Part => ({
   stop: async ({ timeout, signal: name, ...target }, call) => {
     const key = keyOf(engine, target);
     const number = name === undefined || name === '' ? undefined : orThrow(signalNumber(name));
+    const ended = awaitEnd(engine.ledger, key, call);
+    // Where stopping fails, nobody asks how it ended.
+    ended.catch(() => undefined);
     await run(
       engine,
       stop({
@@ -39,7 +43,7 @@ export const containersApi = (engine: Engine): Part => ({
       }),
       call,
     );
-    return { exitCode: endOf(engine, key).exitCode };
+    return { exitCode: endOf(key, await ended).exitCode };
   },
   kill: async ({ signal: name, ...target }, call) => {
     const key = keyOf(engine, target);
@@ -53,8 +57,7 @@ export const containersApi = (engine: Engine): Part => ({
   unpause: async (target, call) => run(engine, resume(keyOf(engine, target)), call),
   wait: async (target, call) => {
     const key = keyOf(engine, target);
-    await run(engine, perform('await-end', key), call);
-    return endOf(engine, key);
+    return endOf(key, await awaitEnd(engine.ledger, key, call));
   },
   remove: async ({ force, ...target }, call) => {
     const key = keyOf(engine, target);
@@ -104,20 +107,14 @@ export const keyOf = (engine: Engine, target: Named): TaskKey => {
   return { namespace, id };
 };
 
-/** How a container ended last. @throws Rejection where it never did, or where that can't be known */
-export const endOf = (
-  engine: Engine,
-  { namespace, id }: TaskKey,
-): { exitCode: number; exitedAt: Timestamp } => {
-  const state = findTask(shown(engine).task, namespace, id)?.state;
-  if (state?.status !== 'stopped' && state?.status !== 'over') {
-    throw new Rejection('failed-precondition', `container '${id.slice(0, 12)}' has not run`);
-  }
-  const { ended } = state;
+/** @throws Rejection where it never ran, or where its end can't be known */
+const endOf = ({ id }: TaskKey, ended: Ended | 'gone'): { exitCode: number; exitedAt: Timestamp } => {
+  const short = id.slice(0, 12);
+  if (ended === 'gone') throw new Rejection('failed-precondition', `container '${short}' has not run`);
   if (ended.how !== 'lost') return { exitCode: ended.exitCode, exitedAt: ended.at };
   throw new Rejection(
     'data-loss',
-    `the exit code of container '${id.slice(0, 12)}' can not be known: ${ended.because}`,
+    `the exit code of container '${short}' can not be known: ${ended.because}`,
   );
 };
 

@@ -75,10 +75,10 @@ describe('a container', () => {
       .when({ type: 'remove-container', ...at })
       .thenRefused('failed-precondition', /'web' still has a task/);
   });
-  it('is not removed while its ended task holds its shim', () => {
+  it('is removed once its task has ended, also before what that used is freed', () => {
     given(created, ...exited)
       .when({ type: 'remove-container', ...at })
-      .thenRefused('failed-precondition', /still has a task/);
+      .thenHappens(removed);
   });
   it('is removed when its task is over', () => {
     given(created, ...exited, { type: 'task-deleted', data: at })

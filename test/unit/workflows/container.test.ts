@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { ContainerRequest } from '../../../src/domain/container-request.ts';
 import { containerEvents } from '../../../src/domain/containers.ts';
-import { ContainerId, ImageName, Namespace } from '../../../src/domain/identity.ts';
+import { ContainerId, ImageName, Namespace, Timestamp } from '../../../src/domain/identity.ts';
 import { findImage } from '../../../src/domain/images.ts';
 import { Rejection } from '../../../src/domain/rejection.ts';
-import { type CreateRequest, createContainer, removeContainer } from '../../../src/workflows/container.ts';
+import {
+  type CreateRequest,
+  createContainer,
+  recordEnd,
+  removeContainer,
+} from '../../../src/workflows/container.ts';
 import { digest, type EventInput, log, worldOf } from '../../support/given.ts';
 import { type Answers, fakeImage, play } from '../../support/workflow.ts';
 
@@ -144,15 +149,20 @@ describe('removing a container', () => {
   ];
   const exited: EventInput = { type: 'task-exited', data: { ...at, exitCode: 0, exitedAt: 9 } };
 
+  const files: Answers = { 'remove-container-files': nothing };
+
   it('takes record and root away in one batch', () => {
-    const { story, world } = play(removeContainer(task, false), { past: there });
-    expect(story).toEqual(['+container-removed snapshot-removed']);
+    const { story, world } = play(removeContainer(task, false), { past: there, answers: files });
+    expect(story).toEqual(['+container-removed snapshot-removed', 'remove-container-files']);
     expect([world.snapshot.size, world.container.byId.size]).toEqual([0, 0]);
   });
 
   it('takes away what has no root any more', () => {
     const past = there.slice(1);
-    expect(play(removeContainer(task, false), { past }).story).toEqual(['+container-removed']);
+    expect(play(removeContainer(task, false), { past, answers: files }).story).toEqual([
+      '+container-removed',
+      'remove-container-files',
+    ]);
   });
 
   it('refuses one that runs, and changes nothing', () => {
@@ -170,6 +180,7 @@ describe('removing a container', () => {
           return true;
         },
         'tear-down-task': nothing,
+        ...files,
       },
     });
     expect(story).toEqual([
@@ -180,15 +191,21 @@ describe('removing a container', () => {
       'tear-down-task',
       '+task-deleted',
       '+container-removed snapshot-removed',
+      'remove-container-files',
     ]);
   });
 
   it('frees an ended one that nobody has freed yet', () => {
     const { story } = play(removeContainer(task, false), {
       past: [...running, exited],
-      answers: { 'tear-down-task': nothing },
+      answers: { 'tear-down-task': nothing, ...files },
     });
-    expect(story).toEqual(['tear-down-task', '+task-deleted', '+container-removed snapshot-removed']);
+    expect(story).toEqual([
+      'tear-down-task',
+      '+task-deleted',
+      '+container-removed snapshot-removed',
+      'remove-container-files',
+    ]);
   });
 
   it('keeps the record where the task can not be freed', () => {
@@ -201,5 +218,52 @@ describe('removing a container', () => {
       },
     });
     expect([error, facts]).toMatchObject([{ code: 'unavailable' }, []]);
+  });
+});
+
+describe('the end of a container', () => {
+  const at = { namespace: 'default', id: 'c0ffee' } as const;
+  const task = { namespace, id: ContainerId.parse('c0ffee') };
+  const exit = { code: 3, at: Timestamp.parse(9) };
+  const answers: Answers = { 'tear-down-task': nothing, 'remove-container-files': nothing };
+  const past = (removeOnExit: boolean): readonly EventInput[] => {
+    const example = { ...containerEvents['container-created'].example, removeOnExit };
+    const root = { namespace: 'default', snapshotter: 'overlayfs', key: example.snapshotKey };
+    return [
+      { type: 'snapshot-prepared', data: { ...root, id: 'r', kind: 'active', labels: {} } },
+      { type: 'container-created', data: example },
+      { type: 'task-create-requested', data: at },
+      { type: 'task-created', data: { ...at, pid: 7 } },
+      { type: 'task-start-requested', data: at },
+      { type: 'task-started', data: { ...at, pid: 7 } },
+    ];
+  };
+
+  it('is recorded, and what follows is left to whoever follows it', () => {
+    expect(play(recordEnd(task, exit), { past: past(false) }).story).toEqual(['+task-exited']);
+  });
+
+  it('takes one that is to go with it along in the same batch, and frees what it used after that', () => {
+    const { story, world } = play(recordEnd(task, exit), { past: past(true), answers });
+    expect(story).toEqual([
+      '+task-exited container-removed',
+      'tear-down-task',
+      '+snapshot-removed',
+      'remove-container-files',
+    ]);
+    expect([world.container.byId.size, world.task.size, world.snapshot.size]).toEqual([0, 0, 0]);
+  });
+
+  it('finds a root that was collected meanwhile as good as removed', () => {
+    const { story } = play(recordEnd(task, exit), {
+      past: past(true),
+      answers: {
+        ...answers,
+        'tear-down-task': (_, { happen }) => {
+          happen({ type: 'remove-snapshot', ...overlay, key: 'c0ffee', cause: { by: 'gc' } });
+        },
+      },
+    });
+    expect(story.at(-1)).toBe('remove-container-files');
   });
 });

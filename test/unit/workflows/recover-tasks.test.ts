@@ -50,7 +50,12 @@ const foundOf = (state: FoundTask['state'] | undefined, more: Partial<Found> = {
 });
 
 const nothing = () => undefined;
-const answers: Answers = { 'purge-task': nothing, 'tear-down-task': nothing, 'end-exec': nothing };
+const answers: Answers = {
+  'purge-task': nothing,
+  'tear-down-task': nothing,
+  'end-exec': nothing,
+  'remove-container-files': nothing,
+};
 
 /** What recovery does, as one line: the divergence, whether the task is taken up and watched, then the story. */
 const repaired = (past: readonly EventInput[], found: Found, more: Answers = {}) => {
@@ -162,7 +167,7 @@ describe('a task after a restart', () => {
   it('that was to be removed on its exit is removed, where its end came between', () => {
     const example = { ...containerEvents['container-created'].example, removeOnExit: true };
     const past: EventInput[] = [{ type: 'container-created', data: example }, ...over.slice(1)];
-    expect(repaired(past, foundOf(undefined))).toBe('+container-removed');
+    expect(repaired(past, foundOf(undefined))).toBe('+container-removed remove-container-files');
   });
 });
 
