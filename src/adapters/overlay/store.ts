@@ -5,7 +5,7 @@ import { SnapshotId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { SnapshotStore } from '../../engine/ports/snapshots.ts';
 import { hasCode } from '../syscalls/error.ts';
-import { syncDirectory } from '../syscalls/sync.ts';
+import { syncDirectory, syncDirectoryAside } from '../syscalls/sync.ts';
 import { type OverlayDirectories, overlayDirectories } from './directories.ts';
 import { overlayFeatures } from './features.ts';
 import { tieToIdMap } from './idmap-record.ts';
@@ -30,13 +30,16 @@ const makeDirectory = (path: string, mode: number): boolean => {
   }
 };
 
-const create = (directories: OverlayDirectories, id: SnapshotId, kind: 'active' | 'view'): void => {
+const create = async (
+  directories: OverlayDirectories,
+  id: SnapshotId,
+  kind: 'active' | 'view',
+): Promise<void> => {
   makeDirectory(directories.snapshot(id), 0o700);
   // the umask must not decide how a container sees its root
   if (makeDirectory(directories.fs(id), 0o755)) chmodSync(directories.fs(id), 0o755);
   if (kind === 'active') makeDirectory(directories.work(id), 0o711);
-  syncDirectory(directories.snapshot(id));
-  syncDirectory(directories.snapshots);
+  await Promise.all([directories.snapshot(id), directories.snapshots].map(syncDirectoryAside));
 };
 
 /** Renames the directory out of sight, durably; nothing happens where it is out already. */
@@ -78,7 +81,7 @@ export const createOverlayStore = (options: OverlayStoreOptions): SnapshotStore 
     (await readdir(directories.removed)).filter((name) => idOfRemoved(name) === id);
 
   return {
-    create: async (id, kind) => create(directories, id, kind),
+    create: (id, kind) => create(directories, id, kind),
     mounts: (id, parents, writable, ids) => overlayMounts(directories, id, parents, writable, features, ids),
     mapIds: async (id, ids) => tieToIdMap(directories, id, ids),
     usage: async (id) => {

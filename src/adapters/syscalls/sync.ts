@@ -1,4 +1,5 @@
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { constants as os } from 'node:os';
 import { SyscallError } from './error.ts';
 import { declareAsync } from './libc.ts';
@@ -21,5 +22,15 @@ export const syncDirectory = (path: string): void => {
     fsyncSync(fd);
   } finally {
     closeSync(fd);
+  }
+};
+
+/** The same off this thread: several at a time share the file system's commit. */
+export const syncDirectoryAside = async (path: string): Promise<void> => {
+  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
   }
 };
