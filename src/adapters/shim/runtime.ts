@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { merge, Subject } from 'rxjs';
 import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import type { ProbedTask, Runtime, TaskKey, TaskOrder } from '../../engine/ports/runtime.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
@@ -17,6 +18,7 @@ import {
 import { serveShimEvents } from './event-server.ts';
 import { withJoinedNamespaces } from './joined-namespaces.ts';
 import { copyShimLog } from './log-fifo.ts';
+import { sawOomKill } from './oom-kills.ts';
 import { type ShimRuntimeOptions, shimTimeouts } from './options.ts';
 import { probeBundle } from './probe.ts';
 import { purgeBundle } from './purge.ts';
@@ -27,6 +29,9 @@ import { asStartFailure } from './start-failure.ts';
 import { startShim } from './start-shim.ts';
 import { turns } from './turns.ts';
 
+/** Exit code of a process that SIGKILL ended. */
+const killed = 137;
+
 const keyOf = (task: TaskKey): string => `${task.namespace}/${task.id}`;
 
 /** Runs tasks through containerd's shims (runtime v2): one shim process per task, which outlives the daemon. */
@@ -34,6 +39,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
   const timeouts = { ...shimTimeouts, ...options.timeouts };
   await mkdir(runcRoot(options.stateDirectory), { recursive: true, mode: 0o711 });
   const events = await serveShimEvents(options.ttrpcAddress);
+  const counted = new Subject<TaskKey>();
   const shims = new Map<string, Shim>();
   const creating = new Set<string>();
   const creates = turns(options.concurrency ?? 16);
@@ -126,12 +132,31 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
   const start = async (task: TaskKey, execId: string): Promise<{ pid: number }> => {
     const shim = shimOf(task);
     try {
-      const { pid } = await shim.call(Task.method.start, { id: task.id, execId }, timeouts.create);
+      const { pid } = await shim.inTurn(() =>
+        shim.call(Task.method.start, { id: task.id, execId }, timeouts.create),
+      );
       void shim.watch(execId);
       return { pid };
     } catch (error) {
       throw asStartFailure(error);
     }
+  };
+
+  /**
+   * The shim tells of an out-of-memory kill when it gets to it, and not at all once the task is deleted, which follows the
+   * exit at once. So the kernel's own count is read before the exit is told.
+   */
+  const wait: Runtime['wait'] = async (task, execId) => {
+    const shim = shimOf(task);
+    const exit = await shim.exit(execId ?? '');
+    if (exit.code !== killed) return exit;
+    try {
+      if (await sawOomKill(shim.bundle)) counted.next(task);
+    } catch (error) {
+      // The exit counts for more than why.
+      options.logger.warn('cannot tell whether memory ran out', { ...task, error });
+    }
+    return exit;
   };
 
   return {
@@ -159,7 +184,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       }
     },
     startExec: (task, execId) => start(task, execId),
-    wait: async (task, execId) => shimOf(task).exit(execId ?? ''),
+    wait,
     async signal(task, signal, { execId = '', all = false } = {}) {
       await shimOf(task).call(Task.method.kill, { id: task.id, execId, signal, all });
     },
@@ -215,10 +240,11 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       }
     },
     purge,
-    oom: events.oom,
+    oom: merge(events.oom, counted),
     async close() {
       for (const shim of shims.values()) shim.close();
       shims.clear();
+      counted.complete();
       await events.close();
     },
   };

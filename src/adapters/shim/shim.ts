@@ -6,6 +6,7 @@ import type { Exit, TaskKey } from '../../engine/ports/runtime.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
 import type { ShimTimeouts } from './options.ts';
 import { connectTtrpc, type TtrpcClient } from './ttrpc-client.ts';
+import { turns } from './turns.ts';
 
 /** How often a lost connection is made again before its shim counts as gone. */
 const reconnects = 3;
@@ -27,6 +28,12 @@ export const exitOf = (answer: { exitStatus: number; exitedAt?: WireTimestamp | 
 export class Shim {
   readonly task: TaskKey;
   readonly bundle: string;
+  /**
+   * Starts go to a shim one by one. The shim takes a start at a time, and in no order with the exits it has to tell of:
+   * where many starts wait inside it (32 at once are enough for containerd's 1.6), exits fill its queue, its reaper waits
+   * for that queue, the start under way waits for the reaper, and no call is answered any more.
+   */
+  readonly inTurn = turns(1);
   readonly #address: string;
   readonly #timeouts: ShimTimeouts;
   #client: TtrpcClient;

@@ -137,8 +137,12 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
     'end-exec': async ({ execId, ...address }) => {
       const task = keyOf(address);
       await stdio.drained({ ...task, execId }, drainPatience);
-      await runtime.delete(task, execId);
-      await stdio.close({ ...task, execId });
+      try {
+        await runtime.delete(task, execId);
+      } finally {
+        // Whoever is attached waits for the end of the streams, also where the shim does not answer.
+        await stdio.close({ ...task, execId });
+      }
     },
     'await-end': (process, { signal }) => endsWithin(ledger, process, signal),
     'remove-container-files': async (address) => {
