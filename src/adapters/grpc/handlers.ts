@@ -86,7 +86,23 @@ const drained = (call: Writable, signal: AbortSignal): Promise<void> =>
     if (signal.aborted) go();
   });
 
-/** Sends answers as fast as the client takes them; a slow one makes the source wait. */
+/** Resolves when everything written has gone to the transport, or nobody is there to take it. */
+const flushed = (written: Promise<void>, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const go = (): void => {
+      signal.removeEventListener('abort', go);
+      resolve();
+    };
+    written.then(go);
+    signal.addEventListener('abort', go, { once: true });
+    if (signal.aborted) go();
+  });
+
+/**
+ * Sends answers as fast as the client takes them; a slow one makes the source wait. A failure is told when the answers
+ * before it have gone: it also breaks the reading of requests, and Node then destroys the call at once, with what still
+ * waits in it. The status would be lost with that, and the client wait for ever.
+ */
 const sendAll = async (
   call: Writable,
   answers: AsyncIterable<Init>,
@@ -94,14 +110,23 @@ const sendAll = async (
   { context, failure, settle }: OpenCall,
 ): Promise<void> => {
   const { signal } = context;
+  let written = Promise.resolve();
+  const send = (answer: Init): boolean => {
+    let room = true;
+    written = new Promise((resolve) => {
+      room = call.write(create(output, answer), () => resolve());
+    });
+    return room;
+  };
   try {
     for await (const answer of until(answers, signal)) {
-      if (!call.write(create(output, answer))) await drained(call, signal);
+      if (!send(answer)) await drained(call, signal);
     }
     signal.throwIfAborted();
     settle();
     call.end();
   } catch (error) {
+    await flushed(written, signal);
     settle();
     call.emit('error', failure(error));
   }
