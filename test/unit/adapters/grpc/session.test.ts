@@ -218,6 +218,24 @@ describe('a session that fails', () => {
     }
   });
 
+  it('after an answer that still waits to be sent tells the caller, who would else wait for ever', async () => {
+    const lost = new Rejection('data-loss', 'the exit code can not be known');
+    const large = { stream: 'stdout', bytes: Buffer.alloc(3 * 1024 * 1024) } as const;
+    served = await serving({
+      containers: {
+        exec: async (input, call) => ({
+          ...(await fakeApi().api.containers.exec(input, call)),
+          output: (async function* () {
+            yield large;
+          })(),
+          ended: Promise.reject(lost),
+        }),
+      },
+    });
+    const { call } = await openSession(exec);
+    expect(await failureOf(collect(call))).toMatchObject({ code: 'data-loss', exitCode: 125 });
+  });
+
   it('to attach has no exit code of its own', async () => {
     served = await serving({ containers: { attach: failing(new Rejection('not-found', 'no'), 'begin') } });
     const { call } = await openSession({ case: 'attach', value: { container: 'x' } });
