@@ -123,7 +123,7 @@ describe('at pipes', () => {
       session.send({ case: 'exited', value: { exitCode: 3 } });
     });
     const running = shell(
-      'head -c 3000000 /dev/zero | shiplog run -i img cat | wc -c; echo code=${PIPESTATUS[1]}',
+      `head -c 3000000 /dev/zero | shiplog run -i img cat | wc -c; echo code=\${PIPESTATUS[1]}`,
     );
     expect(await running.exitCode).toBe(0);
     expect(running.output()).toBe('3000000\ncode=3\n');
@@ -151,7 +151,7 @@ describe('at pipes', () => {
         await sleep(1);
       }
     });
-    const running = shell('shiplog logs -f web | head -2; echo code=${PIPESTATUS[0]}');
+    const running = shell(`shiplog logs -f web | head -2; echo code=\${PIPESTATUS[0]}`);
     expect(await running.exitCode).toBe(0);
     expect(running.output()).toBe('line\nline\ncode=141\n');
   });

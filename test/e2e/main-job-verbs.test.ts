@@ -279,7 +279,6 @@ describe.skipIf(missing !== undefined)(
           'task-start-requested',
           'task-started',
           'task-exited',
-          'task-deleted',
           'container-removed',
         ];
         expect(types).toEqual(life);

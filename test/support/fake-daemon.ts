@@ -219,9 +219,8 @@ class Sink extends Writable {
   /** Like a pipe whose other end was closed. */
   readerGone = false;
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error) => void): void {
-    if (this.readerGone) return done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
-    this.chunks.push(Buffer.from(chunk));
-    done();
+    if (!this.readerGone) this.chunks.push(Buffer.from(chunk));
+    done(this.readerGone ? Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }) : undefined);
   }
   text(): string {
     return Buffer.concat(this.chunks).toString('utf8');
