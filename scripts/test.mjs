@@ -15,7 +15,7 @@ const bail = process.argv.includes('--bail');
 
 /** Real mounts and processes are shared by these, so their files take turns. Minutes are the most a tier may take. */
 const tiers = [
-  { name: 'unit', minutes: 5, flags: [] },
+  { name: 'unit', minutes: 5, flags: ['--no-isolate'] },
   { name: 'contract', minutes: 5, flags: [] },
   { name: 'simulation', minutes: 5, flags: [] },
   { name: 'crash', minutes: 10, flags: ['--no-file-parallelism'] },

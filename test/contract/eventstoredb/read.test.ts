@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { HeldEvent } from '../../../support/eventstoredb-streams.ts';
-import { appendBatches, at, event, positionsOf, readAll, upTo } from '../../../support/log-events.ts';
+import type { HeldEvent } from '../../support/eventstoredb-streams.ts';
+import { appendBatches, at, event, positionsOf, readAll, upTo } from '../../support/log-events.ts';
 import { givenServers, quick, urlOf } from './given-server.ts';
 
 const { start, open, stream } = givenServers();

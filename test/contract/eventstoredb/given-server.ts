@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach } from 'vitest';
-import { openEventStoreLog } from '../../../../src/adapters/eventstoredb/event-store-log.ts';
-import type { EventStoreLimits } from '../../../../src/adapters/eventstoredb/limits.ts';
-import type { Log } from '../../../../src/engine/ports/log.ts';
+import { openEventStoreLog } from '../../../src/adapters/eventstoredb/event-store-log.ts';
+import type { EventStoreLimits } from '../../../src/adapters/eventstoredb/limits.ts';
+import type { Log } from '../../../src/engine/ports/log.ts';
 import {
   type EventStoreServer,
   type EventStoreServerOptions,
   startEventStoreServer,
-} from '../../../support/eventstoredb-server.ts';
+} from '../../support/eventstoredb-server.ts';
 
 /** Short enough that a test of giving up doesn't wait long. */
 export const quick: Partial<EventStoreLimits> = { deadlineMs: 300, giveUpAfterMs: 400 };

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeCertificates } from '../../../support/auth-registry.ts';
-import { appendBatches, at, event } from '../../../support/log-events.ts';
-import { missingHere } from '../../../support/machine.ts';
-import { makeTempDir } from '../../../support/temp-dir.ts';
+import { makeCertificates } from '../../support/auth-registry.ts';
+import { appendBatches, at, event } from '../../support/log-events.ts';
+import { missingHere } from '../../support/machine.ts';
+import { makeTempDir } from '../../support/temp-dir.ts';
 import { givenServers, quick } from './given-server.ts';
 
 const missing = missingHere({ programs: ['openssl'] });

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Call } from '../../../../src/engine/ports/api.ts';
-import { someDigest, someEvent, someTarget } from '../../../support/fake-api.ts';
-import { collect, failureOf, type Serving, serving } from './serving.ts';
+import type { Call } from '../../src/engine/ports/api.ts';
+import { someDigest, someEvent, someTarget } from '../support/fake-api.ts';
+import { collect, failureOf, type Serving, serving } from '../unit/adapters/grpc/serving.ts';
 
 let served: Serving;
 afterEach(async () => served[Symbol.asyncDispose]());

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { appendBatches, events, positionsOf, readAll, upTo } from '../../../support/log-events.ts';
+import { appendBatches, events, positionsOf, readAll, upTo } from '../../support/log-events.ts';
 import { givenServers, urlOf } from './given-server.ts';
 
 const { start, open, stream } = givenServers();

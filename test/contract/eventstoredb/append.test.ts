@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { appendBatches, at, event, events, positionsOf, readAll, upTo } from '../../../support/log-events.ts';
+import { appendBatches, at, event, events, positionsOf, readAll, upTo } from '../../support/log-events.ts';
 import { givenServers, quick, urlOf } from './given-server.ts';
 
 const { start, open, stream } = givenServers();

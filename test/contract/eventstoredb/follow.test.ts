@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { followHost } from '../../../../src/adapters/eventstoredb/follow.ts';
-import type { StoredEvent } from '../../../../src/adapters/eventstoredb/stored-event.ts';
-import type { EventStoreServer } from '../../../support/eventstoredb-server.ts';
-import { appendBatches, at, upTo } from '../../../support/log-events.ts';
+import { followHost } from '../../../src/adapters/eventstoredb/follow.ts';
+import type { StoredEvent } from '../../../src/adapters/eventstoredb/stored-event.ts';
+import type { EventStoreServer } from '../../support/eventstoredb-server.ts';
+import { appendBatches, at, upTo } from '../../support/log-events.ts';
 import { givenServers, urlOf } from './given-server.ts';
 
 const { start, open, hostId, stream } = givenServers();
