@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { merge, Subject } from 'rxjs';
+import { Subject } from 'rxjs';
 import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import type { ProbedTask, Runtime, TaskKey, TaskOrder } from '../../engine/ports/runtime.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
@@ -39,7 +39,15 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
   const timeouts = { ...shimTimeouts, ...options.timeouts };
   await mkdir(runcRoot(options.stateDirectory), { recursive: true, mode: 0o711 });
   const events = await serveShimEvents(options.ttrpcAddress);
-  const counted = new Subject<TaskKey>();
+  const outOfMemory = new Subject<TaskKey>();
+  const told = new Set<string>();
+  /** The shim's event and the kernel's count tell of the same thing: a task is told of once. */
+  const tellOom = (task: TaskKey): void => {
+    if (told.has(keyOf(task))) return;
+    told.add(keyOf(task));
+    outOfMemory.next(task);
+  };
+  events.oom.subscribe(tellOom);
   const shims = new Map<string, Shim>();
   const creating = new Set<string>();
   const creates = turns(options.concurrency ?? 16);
@@ -55,6 +63,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
   const drop = (task: TaskKey): void => {
     shims.get(keyOf(task))?.close();
     shims.delete(keyOf(task));
+    told.delete(keyOf(task));
   };
   const purge: Runtime['purge'] = async (task) => {
     drop(task);
@@ -151,7 +160,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     const exit = await shim.exit(execId ?? '');
     if (exit.code !== killed) return exit;
     try {
-      if (await sawOomKill(shim.bundle)) counted.next(task);
+      if (await sawOomKill(shim.bundle)) tellOom(task);
     } catch (error) {
       // The exit counts for more than why.
       options.logger.warn('cannot tell whether memory ran out', { ...task, error });
@@ -240,11 +249,11 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       }
     },
     purge,
-    oom: merge(events.oom, counted),
+    oom: outOfMemory,
     async close() {
       for (const shim of shims.values()) shim.close();
       shims.clear();
-      counted.complete();
+      outOfMemory.complete();
       await events.close();
     },
   };
