@@ -1,16 +1,20 @@
 import { z } from 'zod';
-import {
-  BindOrTmpfs,
-  type ContainerConfig,
-  NamespaceSource,
-  ProcessConfig,
-  Resources,
-  Rlimit,
-} from './container-config.ts';
+import { ContainerConfig, ProcessConfig } from './container-config.ts';
 import type { ContainerId } from './identity.ts';
 import { AbsolutePath, Labels } from './identity.ts';
 import type { ImageConfig } from './oci-image.ts';
 import { Rejection } from './rejection.ts';
+
+// What a request says in the words of the configuration that comes of it.
+const {
+  process: _process,
+  hostname: _hostname,
+  stopSignal: _stopSignal,
+  stopTimeout: _stopTimeout,
+  namespaces: allNamespaces,
+  ...asInTheLog
+} = ContainerConfig.unwrap().shape;
+const { user: userns, ...namespaces } = allNamespaces.shape;
 
 /** What a caller asks of a new container: docker's flags, parsed. What is absent comes from the image, then from defaults. */
 export const ContainerRequest = z
@@ -26,39 +30,12 @@ export const ContainerRequest = z
     stdin: z.boolean(),
     consoleSize: ProcessConfig.unwrap().shape.consoleSize,
     hostname: z.string().max(64).optional(),
-    readonlyRootfs: z.boolean(),
-    mounts: z.array(BindOrTmpfs),
-    resources: Resources,
-    rlimits: z.array(Rlimit),
-    capabilities: z.object({ add: z.array(z.string()), drop: z.array(z.string()) }),
-    privileged: z.boolean(),
-    noNewPrivileges: z.boolean(),
-    seccomp: z.string(),
-    apparmor: z.string(),
-    maskPaths: z.boolean(),
-    namespaces: z.object({
-      network: NamespaceSource,
-      pid: NamespaceSource,
-      ipc: NamespaceSource,
-      uts: NamespaceSource,
-      cgroup: NamespaceSource,
-    }),
-    userns: z.union([
-      z.literal('host'),
-      z.object({ hostUid: z.number().int(), hostGid: z.number().int(), size: z.number().int() }),
-    ]),
-    devices: z.array(
-      z.object({
-        host: AbsolutePath,
-        container: AbsolutePath,
-        permissions: z.string().regex(/^[rwm]{1,3}$/),
-      }),
-    ),
-    sysctls: z.record(z.string(), z.string()),
+    ...asInTheLog,
+    namespaces: z.object(namespaces),
+    userns,
     labels: Labels,
     stopSignal: z.string().optional(),
     stopTimeout: z.number().int().min(0).optional(),
-    oomScoreAdj: z.number().int().min(-1000).max(1000),
   })
   .readonly();
 export type ContainerRequest = z.infer<typeof ContainerRequest>;

@@ -16,7 +16,7 @@ import { following } from './origin.ts';
 import type { Cause } from './ports/cause.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Runtime } from './ports/runtime.ts';
-import type { TaskKey } from './ports/task-key.ts';
+import { type TaskKey, taskKeyOf } from './ports/task-key.ts';
 import type { WorkflowRunner } from './workflow-runner.ts';
 
 /**
@@ -90,7 +90,7 @@ export class Supervisor {
       case 'task-lost':
         // One that went with its exit is freed by whoever recorded that.
         if (!findTask(this.#ledger.head.world.task, fact.data.namespace, fact.data.id)) return;
-        this.#background('free an ended task', cleanUp(keyOf(fact.data)), cause);
+        this.#background('free an ended task', cleanUp(taskKeyOf(fact.data)), cause);
         return;
       case 'task-deleted':
       case 'task-failed': {
@@ -109,7 +109,7 @@ export class Supervisor {
   }
 
   #awaitExit(address: TaskKey, execId: ExecId | undefined, cause: Cause): void {
-    const task = keyOf(address);
+    const task = taskKeyOf(address);
     this.#runtime.wait(task, execId).then(
       (exit) => {
         const { code: exitCode, at: exitedAt } = exit;
@@ -147,5 +147,3 @@ export class Supervisor {
     run.finally(() => this.#running.delete(run));
   }
 }
-
-const keyOf = ({ namespace, id }: TaskKey): TaskKey => ({ namespace, id });

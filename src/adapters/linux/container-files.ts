@@ -5,21 +5,11 @@ import { ContainerId, Namespace } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { ContainerFiles } from '../../engine/ports/container-files.ts';
 import type { TaskKey } from '../../engine/ports/task-key.ts';
+import { hasCode } from '../syscalls/error.ts';
+import { syncDirectoryAside } from '../syscalls/sync.ts';
 
 const Values = z.record(z.string(), z.string());
 const Folder = z.object({ namespace: Namespace, id: ContainerId });
-
-const sync = async (path: string): Promise<void> => {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-};
-
-const hasCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;
 
 const namesIn = async (directory: string): Promise<readonly string[]> => {
   try {
@@ -50,7 +40,8 @@ export const createContainerFiles = (directory: string): ContainerFiles => {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       await writeSecrets(`${path}.new`, secrets);
       await rename(`${path}.new`, path);
-      for (const above of [folderOf(task), join(directory, task.namespace), directory]) await sync(above);
+      for (const above of [folderOf(task), join(directory, task.namespace), directory])
+        await syncDirectoryAside(above);
     },
     readSecrets: async (task) => {
       try {

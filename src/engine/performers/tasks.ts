@@ -7,7 +7,7 @@ import type { Ledger } from '../ledger.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Exit } from '../ports/runtime.ts';
 import type { ProcessKey, StdioOptions, StdioPaths } from '../ports/stdio.ts';
-import type { TaskKey } from '../ports/task-key.ts';
+import { type TaskKey, taskKeyOf } from '../ports/task-key.ts';
 import type { EffectContext, Performers } from '../workflow-runner.ts';
 
 type Part = Pick<
@@ -87,7 +87,7 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
 
   return {
     'create-task': async ({ container, root }, context) => {
-      const task = keyOf(container);
+      const task = taskKeyOf(container);
       const { terminal, stdin } = container.config.process;
       const parts = [
         openStreams(task, { terminal, stdin, log: host.logOf(task) }, context),
@@ -112,30 +112,30 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
         await Promise.allSettled(parts);
       }
     },
-    'start-task': (task) => runtime.start(keyOf(task)),
+    'start-task': (task) => runtime.start(taskKeyOf(task)),
     'tear-down-task': async (address) => {
-      const task = keyOf(address);
+      const task = taskKeyOf(address);
       // Whoever is freeing it already does it for both.
       await (freeing.get(subjectOf(task)) ?? freed(task, () => tearDown(task)));
     },
     'purge-task': async (address) => {
-      const task = keyOf(address);
+      const task = taskKeyOf(address);
       await Promise.allSettled([freeing.get(subjectOf(task))]);
       return freed(task, () => purge(task));
     },
-    'pause-task': (task) => runtime.pause(keyOf(task)),
-    'resume-task': (task) => runtime.resume(keyOf(task)),
+    'pause-task': (task) => runtime.pause(taskKeyOf(task)),
+    'resume-task': (task) => runtime.resume(taskKeyOf(task)),
     'signal-task': ({ signal, execId, all, ...task }) =>
-      runtime.signal(keyOf(task), signal, { all, ...(execId === undefined ? {} : { execId }) }),
+      runtime.signal(taskKeyOf(task), signal, { all, ...(execId === undefined ? {} : { execId }) }),
     'start-exec': async ({ execId, process, ...address }, context) => {
-      const task = keyOf(address);
+      const task = taskKeyOf(address);
       const { terminal, stdin } = process;
       const paths = await openStreams({ ...task, execId }, { terminal, stdin }, context);
       await runtime.exec(task, execId, process, await containerFiles.readSecrets(task), paths);
       return runtime.startExec(task, execId);
     },
     'end-exec': async ({ execId, ...address }) => {
-      const task = keyOf(address);
+      const task = taskKeyOf(address);
       await stdio.drained({ ...task, execId }, drainPatience);
       try {
         await runtime.delete(task, execId);
@@ -146,17 +146,14 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
     },
     'await-end': (process, { signal }) => endsWithin(ledger, process, signal),
     'remove-container-files': async (address) => {
-      const task = keyOf(address);
+      const task = taskKeyOf(address);
       await containerFiles.remove(task);
     },
-    'keep-secrets': ({ secrets: values, ...task }) => containerFiles.keepSecrets(keyOf(task), values),
+    'keep-secrets': ({ secrets: values, ...task }) => containerFiles.keepSecrets(taskKeyOf(task), values),
   };
 };
 
 const subjectOf = ({ namespace, id }: TaskKey): string => containerSubject(namespace, id);
-
-/** Effects come with more than a key; ports are given the key alone. */
-const keyOf = ({ namespace, id }: TaskKey): TaskKey => ({ namespace, id });
 
 /** Whether a process ended before the time was over. */
 const endsWithin = async (

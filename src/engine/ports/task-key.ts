@@ -5,3 +5,6 @@ export interface TaskKey {
   readonly namespace: Namespace;
   readonly id: ContainerId;
 }
+
+/** The key alone, of something that comes with more. */
+export const taskKeyOf = ({ namespace, id }: TaskKey): TaskKey => ({ namespace, id });
