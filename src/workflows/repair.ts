@@ -24,7 +24,7 @@ export interface FoundTask {
   readonly state:
     | { readonly status: 'created' | 'running' | 'paused'; readonly pid: number }
     | { readonly status: 'stopped'; readonly exit: Ending }
-    /** Its shim is gone. */
+    /** A bundle without a shim that answers. */
     | { readonly status: 'dead' }
     /** Its shim is there but did not answer in time. */
     | { readonly status: 'hung' };

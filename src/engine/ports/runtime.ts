@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { ContainerConfig, ProcessConfig, Resources } from '../../domain/container-config.ts';
 import type { ExecId, Timestamp } from '../../domain/identity.ts';
+import type { FoundTask } from '../../workflows/repair.ts';
 import type { StdioPaths } from './stdio.ts';
 import type { TaskKey } from './task-key.ts';
 
@@ -100,17 +101,8 @@ export interface TerminalSize {
   readonly height: number;
 }
 
-export interface ProbedTask {
-  readonly task: TaskKey;
-  readonly state:
-    | { readonly status: 'created' | 'running' | 'paused'; readonly pid: number }
-    | { readonly status: 'stopped'; readonly exit: Exit }
-    /** A bundle without a shim that answers. */
-    | { readonly status: 'dead' }
-    /** The shim is there but did not answer in time. */
-    | { readonly status: 'hung' };
-  readonly execs: readonly ExecId[];
-}
+/** What `probe` finds of one task. */
+export type ProbedTask = FoundTask;
 
 /** Why a process could not be started: the exit code that docker would use (127 not found, 126 not executable, 125 else). */
 export class StartFailure extends Error {
