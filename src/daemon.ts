@@ -30,6 +30,7 @@ import type { Ports } from './engine/ports/ports.ts';
 import type { TaskKey } from './engine/ports/task-key.ts';
 import { recover } from './engine/recover.ts';
 import { Supervisor } from './engine/supervisor.ts';
+import { Timeline } from './engine/timeline.ts';
 import { WorkflowRunner } from './engine/workflow-runner.ts';
 
 export interface DaemonOptions {
@@ -159,7 +160,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   };
   const server = await serve({
     address: config.grpc.address,
-    api: apiOf({ ports, ledger, runner, collector, about }),
+    api: apiOf({ ports, ledger, runner, collector, timeline: new Timeline(log, ledger), about }),
     names,
     logger,
   });

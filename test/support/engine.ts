@@ -27,6 +27,7 @@ import type { Logger } from '../../src/engine/ports/logger.ts';
 import type { Ports } from '../../src/engine/ports/ports.ts';
 import type { Runtime } from '../../src/engine/ports/runtime.ts';
 import { Supervisor } from '../../src/engine/supervisor.ts';
+import { Timeline } from '../../src/engine/timeline.ts';
 import { WorkflowRunner } from '../../src/engine/workflow-runner.ts';
 import { makeTempDir } from './temp-dir.ts';
 
@@ -122,6 +123,7 @@ export const testEngine = async (): Promise<TestEngine> => {
     ledger,
     runner,
     collector,
+    timeline: new Timeline(log, ledger),
     about: {
       version: '0.0.0',
       revision: '',

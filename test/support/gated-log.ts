@@ -39,6 +39,9 @@ export const gatedLog = (inner: Log = memoryLog()): GatedLog => {
     get durable() {
       return inner.durable;
     },
+    get horizon() {
+      return inner.horizon;
+    },
     append(events, expected) {
       if (refusing) {
         refusing = false;

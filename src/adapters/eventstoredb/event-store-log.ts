@@ -4,6 +4,7 @@ import { type Position, position } from '../../domain/identity.ts';
 import { asRejection, Rejection } from '../../domain/rejection.ts';
 import type { Log, LogRange } from '../../engine/ports/log.ts';
 import type { Logger } from '../../engine/ports/logger.ts';
+import { matching } from '../../engine/ports/matching.ts';
 import { AppendQueue } from './append-queue.ts';
 import { Connection } from './connection.ts';
 import { bytesOf, type Proposal, proposalsOf, recordedOf } from './event-texts.ts';
@@ -106,7 +107,15 @@ class EventStoreLog implements Log {
     });
   }
 
-  async *read(range: LogRange = {}): AsyncIterable<readonly Recorded[]> {
+  get horizon(): Position {
+    return position(0n);
+  }
+
+  read(range: LogRange = {}): AsyncIterable<readonly Recorded[]> {
+    return matching(this.#range(range), range.where);
+  }
+
+  async *#range(range: LogRange): AsyncIterable<readonly Recorded[]> {
     const to = range.to;
     const end = (): bigint => (to === undefined || to > this.#durable ? this.#durable : to);
     let next: bigint = range.from ?? 0n;

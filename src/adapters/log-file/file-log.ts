@@ -3,6 +3,7 @@ import type { Envelope, Recorded } from '../../domain/envelope.ts';
 import { type Position, position } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { type Log, LogLimits, type LogRange } from '../../engine/ports/log.ts';
+import { matching } from '../../engine/ports/matching.ts';
 import { ioRejection } from './failure.ts';
 import { decodeGroup } from './group.ts';
 import { batchOf, GroupBuffer } from './group-buffer.ts';
@@ -109,6 +110,10 @@ class FileLog implements Log {
     return position(BigInt(this.#durable.next));
   }
 
+  get horizon(): Position {
+    return position(BigInt(this.#parts.segments[0]?.base ?? 0));
+  }
+
   append(events: readonly Envelope[], expected: Position): Promise<Position> {
     try {
       this.#accept(events, expected);
@@ -126,8 +131,11 @@ class FileLog implements Log {
     const from = Number(range.from ?? 0n);
     const to = range.to === undefined ? Number.POSITIVE_INFINITY : Number(range.to);
     const { segments } = this.#parts;
-    if (range.backward === true) yield* readBackward(segments, from, Math.min(to, this.#durable.next));
-    else yield* readForward(segments, from, to);
+    const events =
+      range.backward === true
+        ? readBackward(segments, from, Math.min(to, this.#durable.next))
+        : readForward(segments, from, to);
+    yield* matching(events, range.where);
   }
 
   subscribe(from: Position): Observable<Recorded> {

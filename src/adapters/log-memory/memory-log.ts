@@ -1,6 +1,7 @@
 import { Observable, Subject } from 'rxjs';
 import type { Envelope, Recorded } from '../../domain/envelope.ts';
 import { type Position, position } from '../../domain/identity.ts';
+import { matchesQuery } from '../../domain/log-query.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { type Log, LogLimits, type LogRange } from '../../engine/ports/log.ts';
 
@@ -39,10 +40,12 @@ export const memoryLog = (): Log => {
   async function* read(range: LogRange = {}): AsyncIterable<readonly Recorded[]> {
     const from = Number(range.from ?? 0n);
     const to = () => Math.min(durable, Number(range.to ?? durable));
-    if (range.backward === true) {
-      for (let index = to() - 1; index >= from; index -= 1) yield [eventAt(index)];
-    } else {
-      for (let index = from; index < to(); index += 1) yield [eventAt(index)];
+    const { where } = range;
+    const wanted = (event: Recorded): boolean => where === undefined || matchesQuery(where, event);
+    const step = range.backward === true ? -1 : 1;
+    for (let index = step < 0 ? to() - 1 : from; index >= from && index < to(); index += step) {
+      const event = eventAt(index);
+      if (wanted(event)) yield [event];
     }
   }
 
@@ -53,6 +56,7 @@ export const memoryLog = (): Log => {
     get durable() {
       return at(durable);
     },
+    horizon: at(0),
     async append(events, expected) {
       if (closed) throw new Rejection('unavailable', 'Appending to a log in memory: it is closed.');
       if (expected !== at(texts.length)) {

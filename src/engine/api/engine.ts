@@ -5,6 +5,7 @@ import type { Collector } from '../collector.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Call } from '../ports/api.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { Timeline } from '../timeline.ts';
 import type { RunOptions, WorkflowRunner } from '../workflow-runner.ts';
 
 /** What the methods of the API work with. */
@@ -13,6 +14,7 @@ export interface Engine {
   readonly ledger: Ledger;
   readonly runner: WorkflowRunner;
   readonly collector: Collector;
+  readonly timeline: Timeline;
   readonly about: About;
 }
 

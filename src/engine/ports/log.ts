@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { Envelope, Recorded } from '../../domain/envelope.ts';
 import type { Position } from '../../domain/identity.ts';
+import type { LogQuery } from '../../domain/log-query.ts';
 
 /**
  * A host's log: one append-only sequence of events, the only source of truth.
@@ -22,6 +23,8 @@ export interface Log {
   readonly head: Position;
   /** Number of events known to be on stable storage; `durable <= head`. */
   readonly durable: Position;
+  /** The first position that can be read: 0n, or where a prefix was pruned the first that is kept. */
+  readonly horizon: Position;
 
   /**
    * Hands over a batch, atomic as a whole.
@@ -36,6 +39,7 @@ export interface Log {
   /**
    * Durable events in ascending order (`backward: true`: descending), in batches so that a fold costs no promise per
    * event. Stops at `to`, which is exclusive, or at what is durable when it gets there.
+   * @throws Rejection `failed-precondition` for a `from` below {@link horizon}; when absent it is the horizon
    */
   read(range?: LogRange): AsyncIterable<readonly Recorded[]>;
 
@@ -55,6 +59,8 @@ export interface LogRange {
   /** End, exclusive; what is durable when absent. */
   readonly to?: Position;
   readonly backward?: boolean;
+  /** Only these events; an index makes it cost what it finds, where the log has one. */
+  readonly where?: LogQuery;
 }
 
 export const LogLimits = {
