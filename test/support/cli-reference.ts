@@ -57,8 +57,11 @@ export const renderReference = async (): Promise<string> => {
   const parts = [preface, `## shiplog\n\n\`\`\`text\n${await helpOf()}\n\`\`\`\n`];
   for (const group of verbGroups) {
     for (const [name, entry] of Object.entries(verbs)) {
-      if (entry.group === group)
-        parts.push(`## shiplog ${name}\n\n\`\`\`text\n${await helpOf(name)}\n\`\`\`\n`);
+      if (entry.group !== group) continue;
+      const { verb } = await entry.load();
+      for (const words of [[name], ...Object.keys(verb.verbs ?? {}).map((word) => [name, word])]) {
+        parts.push(`## shiplog ${words.join(' ')}\n\n\`\`\`text\n${await helpOf(...words)}\n\`\`\`\n`);
+      }
     }
   }
   return parts.join('\n');

@@ -3,8 +3,7 @@ import type { ShiplogClient } from '../../client/connect.ts';
 import { ShiplogError } from '../../client/shiplog-error.ts';
 import { type CliIo, write } from './cli-io.ts';
 import { familiarName } from './output/units.ts';
-import { makeProgram, verbIn } from './program.ts';
-import { verbs } from './verbs.ts';
+import { loadVerbs, makeProgram, verbIn } from './program.ts';
 
 const TIMEOUT_MS = 1000;
 
@@ -62,21 +61,24 @@ const candidates = async (words: readonly string[], io: CliIo): Promise<string[]
   const before = words.slice(0, -1);
   const current = words.at(-1) ?? '';
   const name = verbIn(before);
-  const loaded = name === undefined ? undefined : await verbs[name]?.load();
+  const loaded = await loadVerbs(before);
   const program = makeProgram({
     out: () => undefined,
     err: () => undefined,
     columns: 80,
     perform: async () => undefined,
-    loaded: name === undefined || loaded === undefined ? {} : { [name]: loaded.verb },
+    loaded,
   });
-  const command = program.commands.find((candidate) => candidate.name() === name);
+  const group = program.commands.find((candidate) => candidate.name() === name);
+  const part = group?.commands.find((candidate) => loaded[`${name} ${candidate.name()}`] !== undefined);
+  const command = part ?? group;
   if (current.startsWith('-')) return flagsOf(command ?? program);
   if (!command) return [...program.commands.map((each) => each.name()), 'help'];
   const flag = command.options.find(({ short, long }) => before.at(-1) === short || before.at(-1) === long);
   if (flag?.required) return [];
+  if (command.commands.length > 0) return [...command.commands.map((each) => each.name()), 'help'];
   if (name === 'completion') return ['bash', 'zsh', 'fish'];
-  const kind = argumentKinds[command.name()];
+  const kind = argumentKinds[part ? `${name} ${part.name()}` : command.name()];
   return kind === undefined ? [] : thingNames(kind, io);
 };
 

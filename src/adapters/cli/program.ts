@@ -25,15 +25,33 @@ const globalFlags = (place: 'program' | 'verb'): Option[] => [
 
 const takesValue = (word: string): boolean => ['--address', '-n', '--namespace', '--reason'].includes(word);
 
-/** The verb that `argv` asks for, read without parsing it, so that only this one is loaded. */
-export const verbIn = (argv: readonly string[]): string | undefined => {
-  let index = 0;
+/** Where the first word of `argv` from `start` on is that is neither `help` nor a flag nor a flag's value. */
+const wordAt = (argv: readonly string[], start: number): number => {
+  let index = start;
   while (index < argv.length) {
     const word = argv[index] ?? '';
-    if (word !== 'help' && !word.startsWith('-')) return verbNamed(word);
+    if (word !== 'help' && !word.startsWith('-')) break;
     index += takesValue(word) ? 2 : 1;
   }
-  return undefined;
+  return index;
+};
+
+/** The verb that `argv` asks for, read without parsing it, so that only this one is loaded. */
+export const verbIn = (argv: readonly string[]): string | undefined => verbNamed(argv[wordAt(argv, 0)] ?? '');
+
+/** The modules of verbs by name; those of a group's own verbs under both words, as `log verify`. */
+export type LoadedVerbs = Readonly<Record<string, Verb>>;
+
+/** Loads what `argv` asks for, and nothing else. */
+export const loadVerbs = async (argv: readonly string[]): Promise<LoadedVerbs> => {
+  const at = wordAt(argv, 0);
+  const name = verbNamed(argv[at] ?? '');
+  const loaded = name === undefined ? undefined : await verbs[name]?.load();
+  if (name === undefined || loaded === undefined) return {};
+  const { verb } = loaded;
+  const word = argv[wordAt(argv, at + 1)] ?? '';
+  const part = verb.verbs && Object.hasOwn(verb.verbs, word) ? await verb.verbs[word]?.load() : undefined;
+  return part === undefined ? { [name]: verb } : { [name]: verb, [`${name} ${word}`]: part.verb };
 };
 
 const examplesOf = (verb: Verb): string => {
@@ -51,18 +69,10 @@ Examples:
 A thing is named by its id, the beginning of its id, or its name. 'shiplog VERB --help' tells more of a verb.
 `;
 
-/** Adds one verb, whole when its module is given, else only its name and summary, for the list of verbs. */
-const addVerb = (
-  program: Command,
-  name: string,
-  verb: Verb | undefined,
-  perform: (task: Task, command: Command) => Promise<void>,
-): void => {
-  const entry = verbs[name];
-  if (!entry) return;
-  const command = program.command(name).description(entry.summary).helpGroup(`${entry.group}:`);
-  if (entry.alias) command.alias(entry.alias);
-  if (!verb) return;
+type Perform = (task: Task, command: Command) => Promise<void>;
+
+/** What a loaded verb takes and says, and the flags of every verb. */
+const describeVerb = (command: Command, verb: Verb, perform: Perform): void => {
   command.configureHelp({ sortOptions: false }).addHelpText('after', examplesOf(verb));
   // The typed command is the same object; only its types know of the flags added so far.
   verb.declare(command as unknown as TypedCommand, (task) => perform(task, command));
@@ -70,13 +80,33 @@ const addVerb = (
   for (const flag of globalFlags('verb')) command.addOption(flag);
 };
 
+/** Adds one verb, whole when its module is given, else only its name and summary, for the list of verbs. */
+const addVerb = (program: Command, name: string, loaded: LoadedVerbs, perform: Perform): void => {
+  const entry = verbs[name];
+  if (!entry) return;
+  const command = program.command(name).description(entry.summary).helpGroup(`${entry.group}:`);
+  if (entry.alias) command.alias(entry.alias);
+  const verb = loaded[name];
+  if (!verb) return;
+  describeVerb(command, verb, perform);
+  if (!verb.verbs) return;
+  command
+    .enablePositionalOptions()
+    .usage('[options] VERB …')
+    .helpCommand('help [verb]', 'show help of a verb');
+  for (const [word, { summary }] of Object.entries(verb.verbs)) {
+    const part = command.command(word).description(summary);
+    const whole = loaded[`${name} ${word}`];
+    if (whole) describeVerb(part, whole, perform);
+  }
+};
+
 export interface ProgramOptions {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
   readonly columns: number;
-  readonly perform: (task: Task, command: Command) => Promise<void>;
-  /** The verbs that were loaded. */
-  readonly loaded: Readonly<Record<string, Verb>>;
+  readonly perform: Perform;
+  readonly loaded: LoadedVerbs;
 }
 
 /** The tree of commands; throws CommanderError instead of leaving the process. */
@@ -101,7 +131,7 @@ export const makeProgram = ({ out, err, columns, perform, loaded }: ProgramOptio
   for (const flag of globalFlags('program')) program.addOption(flag);
   for (const group of verbGroups) {
     for (const [name, entry] of Object.entries(verbs)) {
-      if (entry.group === group) addVerb(program, name, loaded[name], perform);
+      if (entry.group === group) addVerb(program, name, loaded, perform);
     }
   }
   return program;

@@ -3,9 +3,8 @@ import type { ShiplogClient } from '../../client/connect.ts';
 import { ShiplogError } from '../../client/shiplog-error.ts';
 import { type CliIo, OutputClosed, write } from './cli-io.ts';
 import { Exit, exitCodeOf, exitCodes, isUsageError } from './exit-codes.ts';
-import { type GlobalOptions, makeProgram, verbIn } from './program.ts';
+import { type GlobalOptions, loadVerbs, makeProgram } from './program.ts';
 import type { Task, VerbContext } from './verb.ts';
-import { verbs } from './verbs.ts';
 
 const usageExitCodes: Readonly<Record<string, number>> = {
   'commander.helpDisplayed': exitCodes.ok,
@@ -79,6 +78,16 @@ const performTask = async ({ io, verb, task, options }: Invocation): Promise<num
   }
 };
 
+/** The words that named a verb, and its flags; those nearer to it win. */
+const invoked = (command: Command): { readonly verb: string; readonly options: GlobalOptions } => {
+  if (command.parent === null) return { verb: '', options: command.opts<GlobalOptions>() };
+  const { verb, options } = invoked(command.parent);
+  return {
+    verb: verb === '' ? command.name() : `${verb} ${command.name()}`,
+    options: { ...options, ...command.opts<GlobalOptions>() },
+  };
+};
+
 /**
  * The whole command line, apart from the process around it.
  *
@@ -92,20 +101,18 @@ export const run = async (argv: readonly string[], io: CliIo): Promise<number> =
   }
   // Without these, a closed pipe would be an uncaught error; the write that met it fails by itself.
   for (const stream of [io.stdout, io.stderr]) stream.on('error', () => undefined);
-  const name = verbIn(argv);
-  const loaded = name === undefined ? undefined : await verbs[name]?.load();
+  const loaded = await loadVerbs(argv);
   const printed: Promise<void>[] = [];
   let exitCode: number = exitCodes.ok;
   const perform = async (task: Task, command: Command): Promise<void> => {
-    const options = { ...command.parent?.opts<GlobalOptions>(), ...command.opts<GlobalOptions>() };
-    exitCode = await performTask({ io, verb: command.name(), task, options });
+    exitCode = await performTask({ io, ...invoked(command), task });
   };
   const program = makeProgram({
     out: (text) => printed.push(write(io.stdout, text)),
     err: (text) => printed.push(write(io.stderr, text)),
     columns: io.stdout.columns ?? 100,
     perform,
-    loaded: name === undefined || loaded === undefined ? {} : { [name]: loaded.verb },
+    loaded,
   });
   try {
     await program.parseAsync(argv, { from: 'user' });

@@ -20,9 +20,17 @@ export interface VerbContext {
 /** Does the verb's work. @returns the exit code */
 export type Task = (context: VerbContext) => Promise<number>;
 
+/** A verb of a group, as `verify` of `log verify`; its module is loaded only when it is asked for. */
+export interface PartEntry {
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly verb: Verb }>;
+}
+
 export interface Verb {
   /** Command lines that teach, with a few words each. */
   readonly examples: readonly (readonly [line: string, says: string])[];
+  /** The verbs of a group such as `log`; the group itself then does nothing but list them. */
+  readonly verbs?: Readonly<Record<string, PartEntry>>;
   /** Adds arguments, flags and an action that hands a task to `perform`. */
   readonly declare: (command: Command, perform: (task: Task) => Promise<void>) => unknown;
 }

@@ -110,10 +110,15 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: 'Tell what keeps a thing, or what freed it',
     load: () => import('./verbs/why.ts'),
   },
+  log: {
+    group: 'The log',
+    summary: 'Sign, prove, check and keep the log itself',
+    load: () => import('./verbs/log.ts'),
+  },
   verify: {
     group: 'The log',
-    summary: 'Check the whole log and that the views equal its replay',
-    load: () => import('./verbs/verify.ts'),
+    summary: "The same as 'log verify'",
+    load: () => import('./verbs/log/verify.ts'),
   },
   gc: {
     group: 'The host',

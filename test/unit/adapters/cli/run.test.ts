@@ -125,6 +125,11 @@ describe('completion', () => {
     expect(await complete('completion', 'f')).toEqual(['fish']);
   });
 
+  it('offers the verbs of a group, then the flags of one of them', async () => {
+    expect(await complete('log', 'ver')).toEqual(['verify']);
+    expect(await complete('log', 'verify', '--q')).toEqual(['--quiet']);
+  });
+
   it('offers nothing, quietly, when the daemon is away', async () => {
     const console = makeConsole({ env: { SHIPLOG_ADDRESS: '/nowhere.sock' } });
     expect(await run(['__complete', '--', 'stop', ''], console)).toBe(0);

@@ -123,7 +123,7 @@ image/default/debian
     const shown = await runCli(daemon.address, ['verify', '-q'], makeConsole({ tty: true }));
     expect(shown.stdout).toBe('ff\n');
     daemon.stream('Log', 'verify', () => [{ result: { ok: false, message: 'event 3 was changed' } }]);
-    expect(await cli('verify')).toEqual({
+    expect(await cli('log', 'verify')).toEqual({
       exitCode: 1,
       stdout: '',
       stderr: 'shiplog: the log is NOT sound: event 3 was changed\n',

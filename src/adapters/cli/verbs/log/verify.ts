@@ -1,9 +1,9 @@
-import { ShiplogError } from '../../../client/shiplog-error.ts';
-import type { VerifyResponse, VerifyResult } from '../../../gen/shiplog/v1/log_pb.ts';
-import { type CliIo, write } from '../cli-io.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { lineFormat } from '../output/rows.ts';
-import type { Verb } from '../verb.ts';
+import { ShiplogError } from '../../../../client/shiplog-error.ts';
+import type { VerifyResponse, VerifyResult } from '../../../../gen/shiplog/v1/log_pb.ts';
+import { type CliIo, write } from '../../cli-io.ts';
+import { exitCodes } from '../../exit-codes.ts';
+import { lineFormat } from '../../output/rows.ts';
+import type { Verb } from '../../verb.ts';
 
 interface Meter {
   show(checked: bigint, total: bigint): void;
@@ -47,8 +47,8 @@ const follow = async (answers: AsyncIterable<VerifyResponse>, shown: Meter): Pro
 
 export const verb: Verb = {
   examples: [
-    ['shiplog verify', 'exits with 0 only if all is well, else 1 and says where it is not'],
-    ['shiplog verify -q && echo sound', 'in scripts'],
+    ['shiplog log verify', 'exits with 0 only if all is well, else 1 and says where it is not'],
+    ['shiplog log verify -q && echo sound', 'in scripts'],
   ],
   declare: (command, perform) =>
     command

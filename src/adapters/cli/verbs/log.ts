@@ -1,0 +1,12 @@
+import type { Verb } from '../verb.ts';
+
+export const verb: Verb = {
+  examples: [['shiplog log verify', 'exits with 0 only if all is well']],
+  verbs: {
+    verify: {
+      summary: 'Check the whole log and that the views equal its replay',
+      load: () => import('./log/verify.ts'),
+    },
+  },
+  declare: () => undefined,
+};
