@@ -4,12 +4,14 @@ import { type Position, position } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { type Log, LogLimits, type LogRange } from '../../engine/ports/log.ts';
 import { matching } from '../../engine/ports/matching.ts';
+import type { Disk } from './disk.ts';
 import { ioRejection } from './failure.ts';
 import { decodeGroup } from './group.ts';
 import { batchOf, GroupBuffer } from './group-buffer.ts';
 import { LiveFeed } from './live-feed.ts';
-import { lockWriter, type WriterLock } from './lock.ts';
+import type { WriterLock } from './lock.ts';
 import { readBackward, readForward } from './read.ts';
+import { realDisk } from './real-disk.ts';
 import { makeDirectory, recover, type TornTail } from './recover.ts';
 import type { Segment } from './segment.ts';
 import { type Continuation, SegmentWriter } from './segment-writer.ts';
@@ -21,6 +23,8 @@ export interface FileLogOptions {
   readonly segmentBytes?: number;
   /** Told of a torn tail that was cut at opening. */
   readonly onTornTail?: (torn: TornTail) => void;
+  /** What the log lies on; this machine's when absent. */
+  readonly disk?: Disk;
 }
 
 /**
@@ -29,15 +33,22 @@ export interface FileLogOptions {
  *   `failed-precondition` (another format version); LogDamage (`data-loss`) with file and offset
  */
 export const openFileLog = async (options: FileLogOptions): Promise<Log> => {
-  const { directory, segmentBytes = 64 * 1024 * 1024 } = options;
+  const { directory, segmentBytes = 64 * 1024 * 1024, disk = realDisk } = options;
   let lock: WriterLock | undefined;
   try {
-    await makeDirectory(directory);
-    lock = lockWriter(directory);
-    const found = await recover(directory);
+    await makeDirectory(disk, directory);
+    lock = disk.lock(directory);
+    const found = await recover(disk, directory);
     if (found.torn !== undefined) options.onTornTail?.(found.torn);
     const { segments, logId, size } = found;
-    const writer = await SegmentWriter.open({ directory, logId, segmentBytes, segments, prepared: size });
+    const writer = await SegmentWriter.open({
+      disk,
+      directory,
+      logId,
+      segmentBytes,
+      segments,
+      prepared: size,
+    });
     return new FileLog({ ...found, directory, lock, writer });
   } catch (error) {
     lock?.release();

@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises';
 import type { LogInspector } from '../../engine/ports/inspection.ts';
+import { realDisk } from './real-disk.ts';
 import { segmentPaths } from './recover.ts';
 import { verifyLog } from './verify.ts';
 
@@ -15,7 +15,7 @@ export const createLogInspector = (directory: string): LogInspector => ({
   },
   bytes: async () => {
     const sizes = await Promise.all(
-      (await segmentPaths(directory)).map(async (path) => (await stat(path)).size),
+      (await segmentPaths(realDisk, directory)).map((path) => realDisk.size(path)),
     );
     return sizes.reduce((sum, size) => sum + size, 0);
   },

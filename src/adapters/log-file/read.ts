@@ -1,5 +1,5 @@
 import type { Recorded } from '../../domain/envelope.ts';
-import { closeFile, openFile } from './durable-file.ts';
+import type { DiskFile } from './disk.ts';
 import { LogDamage } from './failure.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
 import { countOf, decodeGroup, firstOf } from './group.ts';
@@ -64,7 +64,7 @@ const numberOf = (segments: Segments, position: number): number => {
 async function* readSegment(segment: Segment, from: number, to: number): AsyncGenerator<Recorded[]> {
   const start =
     from === segment.base ? { offset: SEGMENT_HEADER_BYTES, position: from } : await startOf(segment, from);
-  const chunks = withOpen(segment.path, (fd) => scan(fd, start.offset, () => segment.end));
+  const chunks = withOpen(segment, (file) => scan(file, start.offset, () => segment.end));
   let next = start.position;
   for await (const chunk of chunks) {
     const events: Recorded[] = [];
@@ -99,11 +99,14 @@ export const outOfOrder = (file: string, offset: number, due: number, found: num
   });
 
 /** Keeps a file open for as long as a generator over it runs, to its end or not. */
-async function* withOpen<T>(path: string, use: (fd: number) => AsyncGenerator<T>): AsyncGenerator<T> {
-  const fd = await openFile(path, 'r');
+async function* withOpen<T>(
+  { disk, path }: Segment,
+  use: (file: DiskFile) => AsyncGenerator<T>,
+): AsyncGenerator<T> {
+  const file = await disk.open(path, 'read');
   try {
-    yield* use(fd);
+    yield* use(file);
   } finally {
-    await closeFile(fd);
+    await file.close();
   }
 }

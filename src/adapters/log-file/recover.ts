@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Rejection } from '../../domain/rejection.ts';
-import { createDurably, readAt, syncDirectory, truncateDurably, withFile } from './durable-file.ts';
+import type { Disk, DiskFile } from './disk.ts';
+import { createDurably, truncateDurably, withFile } from './durable-file.ts';
 import { LogDamage } from './failure.ts';
 import {
   CHAIN_START,
@@ -44,17 +44,19 @@ export interface Recovered {
 const SEGMENT_NAME = /^\d{20}\.segment$/;
 
 /** Paths of a log's segments, in order. */
-export const segmentPaths = async (directory: string): Promise<string[]> =>
-  (await readdir(directory))
+export const segmentPaths = async (disk: Disk, directory: string): Promise<string[]> =>
+  (await disk.list(directory))
     .filter((name) => SEGMENT_NAME.test(name))
     .sort()
     .map((name) => join(directory, name));
 
 /** Makes the directory of a log, durably. */
-export const makeDirectory = async (directory: string): Promise<void> => {
-  const made = await mkdir(directory, { recursive: true, mode: 0o700 });
+export const makeDirectory = async (disk: Disk, directory: string): Promise<void> => {
+  const made = await disk.makeDirectory(directory);
   if (made === undefined) return;
-  for (let path = directory; path !== dirname(made); path = dirname(path)) await syncDirectory(dirname(path));
+  for (let path = directory; path !== dirname(made); path = dirname(path)) {
+    await disk.syncDirectory(dirname(path));
+  }
 };
 
 /**
@@ -62,29 +64,28 @@ export const makeDirectory = async (directory: string): Promise<void> => {
  * is cut, an empty directory becomes an empty log. Earlier segments are checked as they are read.
  * @throws LogDamage; Rejection `failed-precondition` for a format of another version
  */
-export const recover = async (directory: string): Promise<Recovered> => {
-  for (const name of await readdir(directory)) {
-    if (name.endsWith('.segment.tmp')) await rm(join(directory, name));
+export const recover = async (disk: Disk, directory: string): Promise<Recovered> => {
+  for (const name of await disk.list(directory)) {
+    if (name.endsWith('.segment.tmp')) await disk.remove(join(directory, name));
   }
-  let paths = await segmentPaths(directory);
+  let paths = await segmentPaths(disk, directory);
   if (paths.length === 0) {
     const logId = randomBytes(16).toString('hex');
     const header = encodeSegmentHeader({ logId, base: 0, chain: CHAIN_START });
-    await createDurably(join(directory, segmentName(0)), header);
-    paths = await segmentPaths(directory);
+    await createDurably(disk, join(directory, segmentName(0)), header);
+    paths = await segmentPaths(disk, directory);
   }
   const headers: SegmentHeader[] = [];
-  for (const path of paths) headers.push(await readHeader(path, headers[0]));
+  for (const path of paths) headers.push(await readHeader(disk, path, headers[0]));
   const sealed = await Promise.all(
     paths.slice(0, -1).map(async (path, number) => {
-      const { size } = await stat(path);
-      return new Segment(path, headers[number]?.base ?? 0, size);
+      return new Segment(disk, path, headers[number]?.base ?? 0, await disk.size(path));
     }),
   );
   const path = paths.at(-1);
   const header = headers.at(-1);
   if (path === undefined || header === undefined) throw new Error('a log has at least one segment');
-  const last = await recoverLast(path, header);
+  const last = await recoverLast(disk, path, header);
   return { ...last, segments: [...sealed, last.segment], logId: header.logId };
 };
 
@@ -92,9 +93,13 @@ export const recover = async (directory: string): Promise<Recovered> => {
  * Reads and checks the header of a segment.
  * @param before the header of the log's first segment; absent for that one itself
  */
-export const readHeader = async (path: string, before: SegmentHeader | undefined): Promise<SegmentHeader> => {
+export const readHeader = async (
+  disk: Disk,
+  path: string,
+  before: SegmentHeader | undefined,
+): Promise<SegmentHeader> => {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
-  const length = await withFile(path, 'r', (fd) => readAt(fd, bytes, 0));
+  const length = await withFile(disk, path, 'read', (file) => file.read(bytes, 0));
   const header = decodeSegmentHeader(bytes.subarray(0, length));
   const damage = (what: string) => new LogDamage({ file: path, offset: 0, what });
   if (typeof header === 'string') throw damage(header);
@@ -114,14 +119,14 @@ export const readHeader = async (path: string, before: SegmentHeader | undefined
   return header;
 };
 
-const recoverLast = async (path: string, header: SegmentHeader) => {
-  const { size } = await stat(path);
-  const found = await withFile(path, 'r', (fd) => findEnd(fd, path, header, size));
+const recoverLast = async (disk: Disk, path: string, header: SegmentHeader) => {
+  const size = await disk.size(path);
+  const found = await withFile(disk, path, 'read', (file) => findEnd(file, path, header, size));
   const { end, torn } = found;
   // Synced also where nothing was torn: what a crashed process wrote may be in the page cache only.
-  await truncateDurably(path, torn ? end : size);
+  await truncateDurably(disk, path, torn ? end : size);
   return {
-    segment: new Segment(path, header.base, end, found.index),
+    segment: new Segment(disk, path, header.base, end, found.index),
     next: found.next,
     chain: found.chain,
     marked: found.marked,
@@ -131,12 +136,12 @@ const recoverLast = async (path: string, header: SegmentHeader) => {
 };
 
 /** Reads the last segment from its header to the end of its last whole group. @throws LogDamage */
-const findEnd = async (fd: number, path: string, header: SegmentHeader, size: number) => {
+const findEnd = async (file: DiskFile, path: string, header: SegmentHeader, size: number) => {
   const index = new SparseIndex();
   let { base: next, chain } = header;
   let end = SEGMENT_HEADER_BYTES;
   let marked = true;
-  for await (const chunk of scan(fd, SEGMENT_HEADER_BYTES, () => size)) {
+  for await (const chunk of scan(file, SEGMENT_HEADER_BYTES, () => size)) {
     for (const at of chunk.groups) {
       const first = firstOf(chunk.bytes, at);
       if (first !== next) throw outOfOrder(path, chunk.offset + at, next, first);
@@ -148,7 +153,7 @@ const findEnd = async (fd: number, path: string, header: SegmentHeader, size: nu
     if (lastGroup !== undefined) chain = chainAfter(chunk.bytes, lastGroup);
     end = chunk.end;
     if (chunk.stop === undefined) continue;
-    const tail = await judgeTail(fd, end, size);
+    const tail = await judgeTail(file, end, size);
     if (tail === 'damage') throw new LogDamage({ file: path, offset: end, what: chunk.stop });
     return { index, next, chain, end, marked, torn: tail === 'torn' };
   }

@@ -1,4 +1,4 @@
-import { readAt } from './durable-file.ts';
+import type { DiskFile } from './disk.ts';
 import { MAX_GROUP_BYTES } from './format.ts';
 import { checkGroup } from './group.ts';
 
@@ -22,11 +22,11 @@ export interface Chunk {
  * Reads groups from an offset to `end()`, which is asked again as the scan gets there (a live segment grows).
  * Memory stays at one chunk, or one group where that is larger.
  */
-export async function* scan(fd: number, start: number, end: () => number): AsyncGenerator<Chunk, void> {
+export async function* scan(file: DiskFile, start: number, end: () => number): AsyncGenerator<Chunk, void> {
   let buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(end() - start, 4096)));
   for (let offset = start; offset < end(); ) {
     const wanted = Math.min(buffer.length, end() - offset);
-    const read = await readAt(fd, buffer.subarray(0, wanted), offset);
+    const read = await file.read(buffer.subarray(0, wanted), offset);
     const groups: number[] = [];
     let at = 0;
     let found: number | string = 'more';

@@ -1,14 +1,6 @@
 import { join } from 'node:path';
-import {
-  closeFile,
-  createDurably,
-  openFile,
-  syncData,
-  truncateDurably,
-  truncateFile,
-  withFile,
-  writeAt,
-} from './durable-file.ts';
+import type { Disk, DiskFile } from './disk.ts';
+import { createDurably, truncateDurably, withFile } from './durable-file.ts';
 import { LogDamage } from './failure.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName } from './format.ts';
 import { firstOf } from './group.ts';
@@ -35,23 +27,25 @@ export interface Continuation {
  * fresh descriptor, read back, and writing goes on in a new file.
  */
 export class SegmentWriter {
+  readonly #disk: Disk;
   readonly #directory: string;
   readonly #logId: string;
   readonly #segmentBytes: number;
   readonly #segments: Segment[];
   #segment: Segment;
-  #fd: number;
+  #file: DiskFile;
   /** Offset below which the file holds written zeros, or data. */
   #prepared: number;
   #suspect = false;
 
-  private constructor(options: WriterOptions, segment: Segment, fd: number) {
+  private constructor(options: WriterOptions, segment: Segment, file: DiskFile) {
+    this.#disk = options.disk;
     this.#directory = options.directory;
     this.#logId = options.logId;
     this.#segmentBytes = options.segmentBytes;
     this.#segments = options.segments;
     this.#segment = segment;
-    this.#fd = fd;
+    this.#file = file;
     this.#prepared = options.prepared;
   }
 
@@ -59,7 +53,7 @@ export class SegmentWriter {
   static async open(options: WriterOptions): Promise<SegmentWriter> {
     const segment = options.segments.at(-1);
     if (segment === undefined) throw new Error('a log has at least one segment');
-    return new SegmentWriter(options, segment, await openFile(segment.path, 'r+'));
+    return new SegmentWriter(options, segment, await options.disk.open(segment.path, 'durably'));
   }
 
   /** Offset in the current file below which everything is durable. */
@@ -81,7 +75,7 @@ export class SegmentWriter {
   /** Takes away what a failed write may have left; nothing happens where none failed. */
   async mend(next: Continuation): Promise<void> {
     if (!this.#suspect) return;
-    await truncateDurably(this.#segment.path, this.#segment.end);
+    await truncateDurably(this.#disk, this.#segment.path, this.#segment.end);
     await this.#readBack();
     await this.#rotate(next);
   }
@@ -92,8 +86,7 @@ export class SegmentWriter {
     const past = end + bytes.length > this.#prepared;
     if (past && bytes.length < LARGE_WRITE_BYTES) await this.#writeAhead(end + bytes.length);
     try {
-      await writeAt(this.#fd, bytes, end);
-      await syncData(this.#fd);
+      await this.#file.write(bytes, end);
     } catch (error) {
       this.#suspect = true;
       throw error;
@@ -112,7 +105,7 @@ export class SegmentWriter {
   }
 
   async close(): Promise<void> {
-    await closeFile(this.#fd);
+    await this.#file.close();
   }
 
   /**
@@ -125,45 +118,54 @@ export class SegmentWriter {
     try {
       await this.#extend(Math.max(needed, roomy));
     } catch (error) {
-      if (roomy <= needed) throw error;
+      if (this.#suspect || roomy <= needed) throw error;
       await this.#extend(needed);
     }
   }
 
+  /** Through a descriptor of its own, so that zeros are synced once and not write by write. */
   async #extend(to: number): Promise<void> {
-    try {
-      for (let at = this.#prepared; at < to; at += zeros.length) {
-        await writeAt(this.#fd, zeros.subarray(0, Math.min(zeros.length, to - at)), at);
+    await withFile(this.#disk, this.#segment.path, 'write', async (file) => {
+      try {
+        for (let at = this.#prepared; at < to; at += zeros.length) {
+          await file.write(zeros.subarray(0, Math.min(zeros.length, to - at)), at);
+        }
+      } catch (error) {
+        await file.truncate(this.#prepared);
+        throw error;
       }
-    } catch (error) {
-      await truncateFile(this.#fd, this.#prepared);
-      throw error;
-    }
+      try {
+        await file.syncData();
+      } catch (error) {
+        this.#suspect = true;
+        throw error;
+      }
+    });
     this.#prepared = to;
   }
 
   /** Seals this segment at its end and goes on in a new one. Everything in it is durable. */
   async #rotate(next: Continuation): Promise<void> {
-    await truncateDurably(this.#segment.path, this.#segment.end);
+    await truncateDurably(this.#disk, this.#segment.path, this.#segment.end);
     this.#prepared = this.#segment.end;
     const path = join(this.#directory, segmentName(next.base));
-    await createDurably(path, encodeSegmentHeader({ ...next, logId: this.#logId }));
-    const fd = await openFile(path, 'r+');
-    const old = this.#fd;
-    this.#fd = fd;
+    await createDurably(this.#disk, path, encodeSegmentHeader({ ...next, logId: this.#logId }));
+    const file = await this.#disk.open(path, 'durably');
+    const old = this.#file;
+    this.#file = file;
     this.#prepared = SEGMENT_HEADER_BYTES;
-    this.#segment = new Segment(path, next.base, SEGMENT_HEADER_BYTES, new SparseIndex());
+    this.#segment = new Segment(this.#disk, path, next.base, SEGMENT_HEADER_BYTES, new SparseIndex());
     if (this.#segments.at(-1)?.base === next.base) this.#segments.pop();
     this.#segments.push(this.#segment);
     this.#suspect = false;
-    await closeFile(old);
+    await old.close();
   }
 
   /** Reads the durable part again: what was synced must be there. @throws LogDamage */
   async #readBack(): Promise<void> {
     const segment = this.#segment;
-    await withFile(segment.path, 'r', async (fd) => {
-      for await (const chunk of scan(fd, SEGMENT_HEADER_BYTES, () => segment.end)) {
+    await withFile(this.#disk, segment.path, 'read', async (file) => {
+      for await (const chunk of scan(file, SEGMENT_HEADER_BYTES, () => segment.end)) {
         if (chunk.stop !== undefined) {
           throw new LogDamage({ file: segment.path, offset: chunk.end, what: chunk.stop });
         }
@@ -173,6 +175,7 @@ export class SegmentWriter {
 }
 
 export interface WriterOptions {
+  readonly disk: Disk;
   readonly directory: string;
   readonly logId: string;
   readonly segmentBytes: number;

@@ -1,3 +1,4 @@
+import type { Disk } from './disk.ts';
 import { withFile } from './durable-file.ts';
 import { LogDamage } from './failure.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
@@ -38,6 +39,7 @@ export class SparseIndex {
 
 /** A file of the log, as far as it is durable. */
 export class Segment {
+  readonly disk: Disk;
   readonly path: string;
   /** Position of its first event. */
   readonly base: number;
@@ -46,7 +48,8 @@ export class Segment {
   #index: SparseIndex | undefined;
   #building: Promise<SparseIndex> | undefined;
 
-  constructor(path: string, base: number, end: number, index?: SparseIndex) {
+  constructor(disk: Disk, path: string, base: number, end: number, index?: SparseIndex) {
+    this.disk = disk;
     this.path = path;
     this.base = base;
     this.end = end;
@@ -70,9 +73,9 @@ export class Segment {
 }
 
 const indexOf = (segment: Segment): Promise<SparseIndex> =>
-  withFile(segment.path, 'r', async (fd) => {
+  withFile(segment.disk, segment.path, 'read', async (file) => {
     const index = new SparseIndex();
-    for await (const chunk of scan(fd, SEGMENT_HEADER_BYTES, () => segment.end)) {
+    for await (const chunk of scan(file, SEGMENT_HEADER_BYTES, () => segment.end)) {
       for (const at of chunk.groups) index.note(firstOf(chunk.bytes, at), chunk.offset + at);
       if (chunk.stop !== undefined) {
         throw new LogDamage({ file: segment.path, offset: chunk.end, what: chunk.stop });

@@ -1,4 +1,4 @@
-import { readAt } from './durable-file.ts';
+import type { DiskFile } from './disk.ts';
 import { ALIGNMENT, GROUP_MAGIC } from './format.ts';
 import { checkGroup, syncedOf } from './group.ts';
 
@@ -13,10 +13,10 @@ export type Tail = 'clean' | 'torn' | 'damage';
  * earlier ones, so a valid group further on proves nothing by itself; but every group says how much was durable when it
  * was written. One that vouches for `offset` proves that what stood there was durable, so it is damage.
  */
-export const judgeTail = async (fd: number, offset: number, size: number): Promise<Tail> => {
-  if (await isZero(fd, offset, size)) return 'clean';
+export const judgeTail = async (file: DiskFile, offset: number, size: number): Promise<Tail> => {
+  if (await isZero(file, offset, size)) return 'clean';
   const rest = Buffer.allocUnsafe(size - offset);
-  const length = await readAt(fd, rest, offset);
+  const length = await file.read(rest, offset);
   const magic = Buffer.alloc(4);
   magic.writeUInt32LE(GROUP_MAGIC);
   for (let at = rest.indexOf(magic); at !== -1; at = rest.indexOf(magic, at + 1)) {
@@ -29,10 +29,10 @@ export const judgeTail = async (fd: number, offset: number, size: number): Promi
 
 const zeros = Buffer.alloc(64 * 1024);
 
-const isZero = async (fd: number, offset: number, size: number): Promise<boolean> => {
+const isZero = async (file: DiskFile, offset: number, size: number): Promise<boolean> => {
   const chunk = Buffer.allocUnsafe(zeros.length);
   for (let at = offset; at < size; ) {
-    const read = await readAt(fd, chunk.subarray(0, Math.min(chunk.length, size - at)), at);
+    const read = await file.read(chunk.subarray(0, Math.min(chunk.length, size - at)), at);
     if (!chunk.subarray(0, read).equals(zeros.subarray(0, read))) return false;
     if (read === 0) return true;
     at += read;

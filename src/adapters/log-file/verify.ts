@@ -1,12 +1,13 @@
 import { hash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { Metadata, Subject } from '../../domain/envelope.ts';
+import type { Disk, DiskFile } from './disk.ts';
 import { withFile } from './durable-file.ts';
 import { type Damage, LogDamage } from './failure.ts';
 import { CHAIN_START, chainHex, headField, SALT_BYTES, SEGMENT_HEADER_BYTES } from './format.ts';
 import { chainAfter, chainBefore, countOf, type EventPlace, firstOf, placesOf } from './group.ts';
 import { outOfOrder } from './read.ts';
+import { realDisk } from './real-disk.ts';
 import { readHeader, segmentPaths } from './recover.ts';
 import { type Chunk, scan } from './scan.ts';
 import { judgeTail } from './tail.ts';
@@ -49,11 +50,12 @@ const EnvelopeHead = z.object({
 export const verifyLog = async (
   directory: string,
   onProgress?: (progress: VerifyProgress) => void,
+  disk: Disk = realDisk,
 ): Promise<VerifiedLog | DamagedLog> => {
-  const paths = await segmentPaths(directory);
-  const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size));
+  const paths = await segmentPaths(disk, directory);
+  const sizes = await Promise.all(paths.map((path) => disk.size(path)));
   const totalBytes = sizes.reduce((sum, size) => sum + size, 0);
-  const check = new Check((bytes, events) => onProgress?.({ bytes, totalBytes, events }));
+  const check = new Check(disk, (bytes, events) => onProgress?.({ bytes, totalBytes, events }));
   try {
     for (const [number, path] of paths.entries()) {
       await check.segment(path, sizes[number] ?? 0, number === paths.length - 1);
@@ -67,6 +69,7 @@ export const verifyLog = async (
 
 /** What has been seen so far. */
 class Check {
+  readonly #disk: Disk;
   readonly #progress: (bytes: number, events: number) => void;
   #first: Awaited<ReturnType<typeof readHeader>> | undefined;
   #next = 0;
@@ -75,7 +78,8 @@ class Check {
   #bytesBefore = 0;
   #torn: { readonly file: string; readonly offset: number } | undefined;
 
-  constructor(progress: (bytes: number, events: number) => void) {
+  constructor(disk: Disk, progress: (bytes: number, events: number) => void) {
+    this.#disk = disk;
     this.#progress = progress;
   }
 
@@ -90,23 +94,23 @@ class Check {
   }
 
   async segment(path: string, size: number, last: boolean): Promise<void> {
-    const header = await readHeader(path, this.#first);
+    const header = await readHeader(this.#disk, path, this.#first);
     this.#first ??= header;
     const damage = (what: string) => new LogDamage({ file: path, offset: 0, what });
     if (header.base !== this.#next) {
       throw damage(`the segment begins at position ${header.base} where ${this.#next} is due`);
     }
     if (header.chain !== this.#chain) throw damage('the hash chain breaks at the beginning of this segment');
-    await withFile(path, 'r', async (fd) => {
-      const stopped = await this.#groupsOf(fd, path, SEGMENT_HEADER_BYTES, size);
-      if (stopped !== undefined) await this.#judge(fd, path, stopped, size, last);
+    await withFile(this.#disk, path, 'read', async (file) => {
+      const stopped = await this.#groupsOf(file, path, SEGMENT_HEADER_BYTES, size);
+      if (stopped !== undefined) await this.#judge(file, path, stopped, size, last);
     });
     this.#bytesBefore += size;
   }
 
   /** @returns where and why it stopped before the end of the file */
-  async #groupsOf(fd: number, path: string, start: number, size: number): Promise<Stop | undefined> {
-    for await (const chunk of scan(fd, start, () => size)) {
+  async #groupsOf(file: DiskFile, path: string, start: number, size: number): Promise<Stop | undefined> {
+    for await (const chunk of scan(file, start, () => size)) {
       for (const at of chunk.groups) this.#group(chunk, at, path);
       this.#progress(this.#bytesBefore + chunk.end, this.#next);
       if (chunk.stop !== undefined) return { offset: chunk.end, what: chunk.stop };
@@ -114,13 +118,13 @@ class Check {
     return undefined;
   }
 
-  async #judge(fd: number, path: string, stop: Stop, size: number, last: boolean): Promise<void> {
-    const tail = last ? await judgeTail(fd, stop.offset, size) : 'damage';
+  async #judge(file: DiskFile, path: string, stop: Stop, size: number, last: boolean): Promise<void> {
+    const tail = last ? await judgeTail(file, stop.offset, size) : 'damage';
     if (tail === 'clean') return;
     // The writer may have finished a group since it was read.
-    const again = await this.#groupsOf(fd, path, stop.offset, size);
+    const again = await this.#groupsOf(file, path, stop.offset, size);
     if (again === undefined) return;
-    if (again.offset > stop.offset) return this.#judge(fd, path, again, size, last);
+    if (again.offset > stop.offset) return this.#judge(file, path, again, size, last);
     if (tail === 'damage') throw new LogDamage({ file: path, ...stop });
     this.#torn = { file: path, offset: stop.offset };
   }
