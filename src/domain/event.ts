@@ -13,6 +13,8 @@ export interface EventDefinition<D extends z.ZodType = z.ZodType> {
   readonly says: string;
   readonly data: D;
   readonly example: z.input<D>;
+  /** How data of version 1 becomes version 2, and so on to `version`: one step fewer than there are versions. */
+  readonly upcasts?: readonly ((data: unknown) => unknown)[];
 }
 
 export const defineEvent = <D extends z.ZodType>(definition: EventDefinition<D>): EventDefinition<D> =>

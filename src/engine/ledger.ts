@@ -3,6 +3,7 @@ import type { Envelope } from '../domain/envelope.ts';
 import type { Fact } from '../domain/event.ts';
 import { type Position, position } from '../domain/identity.ts';
 import { isRejection, Rejection } from '../domain/rejection.ts';
+import { upcast } from '../domain/upcast.ts';
 import { type Command, type DomainEvent, decide, definitionOf, subjectOf } from '../domain/world.ts';
 import type { Cause } from './ports/cause.ts';
 import type { Clock } from './ports/clock.ts';
@@ -153,7 +154,12 @@ export const factOf = (recorded: Envelope & { readonly position: Position }): Fa
       `event ${recorded.position} is '${recorded.type}' version ${recorded.version}, which this version of Shiplog can't read; start the version that wrote it, or a newer one`,
     );
   }
-  return recorded as unknown as Fact<DomainEvent>;
+  const { version } = recorded;
+  const current =
+    version === definition.version
+      ? recorded
+      : { ...recorded, version: definition.version, data: upcast(definition, version, recorded.data) };
+  return current as unknown as Fact<DomainEvent>;
 };
 
 /** The position after the last of these facts. */

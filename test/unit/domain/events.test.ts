@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { fingerprint } from '../../../scripts/golden-events.ts';
 import { Metadata, Subject } from '../../../src/domain/envelope.ts';
 import type { EventDefinition } from '../../../src/domain/event.ts';
 import { position } from '../../../src/domain/identity.ts';
@@ -14,6 +16,7 @@ import {
   evolve,
   subjectOf,
 } from '../../../src/domain/world.ts';
+import { factOf as recordedFact } from '../../../src/engine/ledger.ts';
 import { evolveReferences, noReferences } from '../../../src/projections/references.ts';
 import { type EventInput, eventFrom, factOf } from '../../support/given.ts';
 
@@ -53,39 +56,43 @@ describe('the tables', () => {
   });
 });
 
-/** Events as the first released version wrote them. The file is never changed, but for lines added. */
-const golden = readFileSync(join(import.meta.dirname, 'golden/v1.jsonl'), 'utf8')
+/** Events as released versions wrote them. The file is never changed, but for lines added (`npm run golden`). */
+const goldenDirectory = join(import.meta.dirname, '../../golden');
+const Line = z.object({
+  type: z.string(),
+  version: z.number(),
+  subject: Subject,
+  data: z.unknown(),
+  meta: Metadata,
+});
+const golden = readFileSync(join(goldenDirectory, 'events.jsonl'), 'utf8')
   .trimEnd()
   .split('\n')
-  .map(
-    (line) =>
-      JSON.parse(line) as { type: string; version: number; subject: string; data: unknown; meta: unknown },
-  );
+  .map((line, n) => ({ ...Line.parse(JSON.parse(line)), position: position(BigInt(n)) }));
+const known = z
+  .record(z.string(), z.string())
+  .parse(JSON.parse(readFileSync(join(goldenDirectory, 'shapes.json'), 'utf8')));
 
 describe('the storage format', () => {
-  it('has a written line for every type of version 1', () => {
-    const types = definitions.filter(([, { version }]) => version === 1).map(([type]) => type);
-    expect(golden.map(({ type }) => type).sort()).toEqual([...types].sort());
+  it('has a written line for every type and version; `npm run golden` adds those of new ones', () => {
+    const written = golden.map(({ type, version }) => `${type}@${version}`);
+    const due = definitions.flatMap(([type, { version }]) =>
+      Array.from({ length: version }, (_, n) => `${type}@${n + 1}`),
+    );
+    expect([...written].sort()).toEqual([...due].sort());
   });
-  it.each(golden)('reads $type as it was written', ({ type, version, subject, data, meta }) => {
-    expect(version).toBe(1);
-    const event = eventFrom({ type, data } as EventInput);
-    expect(event.data).toEqual(data);
-    expect(subjectOf(event)).toBe(subject);
-    expect(Subject.parse(subject)).toBe(subject);
-    expect(Metadata.parse(meta)).toEqual(meta);
+  it.each(definitions)('gives %s a new version, and a way up to it, where its shape changes', (type, now) => {
+    expect(known[`${type}@${now.version}`]).toBe(fingerprint(now));
+    expect(now.upcasts?.length ?? 0).toBe(now.version - 1);
+  });
+  it.each(golden)('reads $type of version $version as it was written', (line) => {
+    const fact = recordedFact(line);
+    const data = definitionOf(line.type)?.data.parse(fact.data);
+    expect(data).toEqual(fact.data);
+    expect(subjectOf(fact)).toBe(line.subject);
   });
   it('folds the written lines in order', () => {
-    const world = golden.reduce(
-      (state, { type, data, subject, meta }) =>
-        evolve(state, {
-          ...eventFrom({ type, data } as EventInput),
-          position: state.position,
-          subject: Subject.parse(subject),
-          meta: Metadata.parse(meta),
-        }),
-      emptyWorld,
-    );
+    const world = golden.reduce((state, line) => evolve(state, recordedFact(line)), emptyWorld);
     expect(world.position).toBe(position(BigInt(golden.length)));
   });
 });
