@@ -2,11 +2,9 @@ import type { Timestamp } from '../domain/identity.ts';
 import { type Position, position } from '../domain/identity.ts';
 import { Rejection } from '../domain/rejection.ts';
 import { factOf, type Ledger } from './ledger.ts';
+import type { At } from './ports/at.ts';
 import type { Log } from './ports/log.ts';
 import { emptyViews, evolveViews, type Views } from './views.ts';
-
-/** A moment of the past: a position (the state before the event there), or a wall-clock time. */
-export type At = { readonly position: Position } | { readonly time: Timestamp };
 
 /** The views as they were at any position. Nothing here touches the world. */
 export class Timeline {
