@@ -46,6 +46,17 @@ import {
   noImages,
 } from './images.ts';
 import {
+  decideKeeping,
+  evolveKeeping,
+  type Keeping,
+  type KeepingCommand,
+  type KeepingEvent,
+  keepingCommands,
+  keepingEvents,
+  nothingKept,
+  settleRedactions,
+} from './keeping.ts';
+import {
   decideLease,
   evolveLeases,
   type LeaseCommand,
@@ -106,6 +117,7 @@ export const eventTables = {
   container: containerEvents,
   task: taskEvents,
   transfer: transferEvents,
+  keeping: keepingEvents,
 } as const;
 
 /** Every kind of command there is, by kind of thing. */
@@ -119,6 +131,7 @@ export const commandTables = {
   container: containerCommands,
   task: taskCommands,
   transfer: transferCommands,
+  keeping: keepingCommands,
 } as const;
 
 export type Kind = keyof typeof eventTables;
@@ -134,6 +147,7 @@ interface Events {
   readonly container: ContainerEvent;
   readonly task: TaskEvent;
   readonly transfer: TransferEvent;
+  readonly keeping: KeepingEvent;
 }
 interface Commands {
   readonly host: HostCommand;
@@ -145,6 +159,7 @@ interface Commands {
   readonly container: ContainerCommand;
   readonly task: TaskCommand;
   readonly transfer: TransferCommand;
+  readonly keeping: KeepingCommand;
 }
 export type DomainEvent = Events[Kind];
 export type Command = Commands[Kind];
@@ -162,6 +177,7 @@ export interface World {
   readonly container: Containers;
   readonly task: Tasks;
   readonly transfer: Transfers;
+  readonly keeping: Keeping;
   /** How many images, containers, snapshots, leases and blobs live in each namespace. */
   readonly population: PersistentMap<number>;
 }
@@ -177,6 +193,7 @@ export const emptyWorld: World = {
   container: noContainers,
   task: noTasks,
   transfer: noTransfers,
+  keeping: nothingKept,
   population: PersistentMap.empty(),
 };
 
@@ -222,6 +239,7 @@ const subjects: Subjects = {
   container: ({ data }) => containerSubject(data.namespace, data.id),
   task: ({ data }) => containerSubject(data.namespace, data.id),
   transfer: ({ data }) => transferSubject(data.namespace, data.id),
+  keeping: () => hostSubject,
 };
 const subjectIn = <K extends Kind>({ kind, item }: Kinded<Events, K>): Subject => subjects[kind](item);
 
@@ -230,7 +248,11 @@ export const subjectOf = (event: DomainEvent): Subject => subjectIn(kinded<Event
 
 type Evolvers = { readonly [K in Kind]: (world: World, event: Facts[K]) => World };
 const evolvers: Evolvers = {
-  host: (world, event) => ({ ...world, host: evolveHost(world.host, event) }),
+  host: (world, event) => ({
+    ...world,
+    host: evolveHost(world.host, event),
+    keeping: event.type === 'daemon-started' ? settleRedactions(world.keeping) : world.keeping,
+  }),
   namespace: (world, event) => ({ ...world, namespace: evolveNamespaces(world.namespace, event) }),
   content: (world, event) => ({ ...world, content: evolveContent(world.content, event) }),
   image: (world, event) => ({ ...world, image: evolveImages(world.image, event) }),
@@ -243,6 +265,7 @@ const evolvers: Evolvers = {
   }),
   task: (world, event) => ({ ...world, task: evolveTasks(world.task, event) }),
   transfer: (world, event) => ({ ...world, transfer: evolveTransfers(world.transfer, event) }),
+  keeping: (world, event) => ({ ...world, keeping: evolveKeeping(world.keeping, event) }),
 };
 const evolveIn = <K extends Kind>(world: World, { kind, item }: Kinded<Facts, K>): World =>
   evolvers[kind](world, item);
@@ -286,6 +309,7 @@ const deciders: Deciders = {
       findContainer(world.container, command.namespace, command.id) !== undefined,
     ),
   transfer: (command, world) => decideTransfer(command, world.transfer),
+  keeping: (command, world) => decideKeeping(command, world.keeping, world.position),
 };
 const decideIn = <K extends Kind>({ kind, item }: Kinded<Commands, K>, world: World): Decision =>
   deciders[kind](item, world);

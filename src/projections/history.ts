@@ -97,6 +97,12 @@ const sentences: Sentences = {
   'transfer-finished': ({ digest, bytes: moved }) =>
     `transfer finished, ${bytes(moved)} moved${digest === undefined ? '' : `, ${digest}`}`,
   'transfer-failed': ({ code, error }) => `transfer failed (${code}): ${error}`,
+
+  'payload-redacted': ({ position, redacts, fields }) =>
+    `event ${position} (${redacts}) redacted: ${fields.join(', ')}`,
+  'log-archived': ({ directory, from, until }) => `events ${from} to ${until} archived in ${directory}`,
+  'log-pruned': ({ horizon, archives }) =>
+    `log pruned, it begins at ${horizon}; before it: ${archives.length === 0 ? 'not archived' : archives.join(', ')}`,
 };
 
 const signalWords = (signal: number): string => {
