@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createArchives } from './adapters/archive/archives.ts';
 import { createBlobStore } from './adapters/blobs/store.ts';
+import { createExpressions } from './adapters/cel/expressions.ts';
 import type { Config } from './adapters/config/schema.ts';
 import { serve } from './adapters/grpc/serve.ts';
 import { bootId, createClock } from './adapters/linux/clock.ts';
@@ -123,6 +124,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     processes: createProcessTable(),
     logInspector: createLogInspector(logDirectory),
     hostInspector: createHostInspector(config.runtimes.binary),
+    expressions: createExpressions(),
     logger,
     host: {
       platform: hostPlatform(),

@@ -133,6 +133,35 @@ function* leaves<V>(node: Node<V> | undefined): Generator<Leaf<V>, void> {
   else for (const child of node.children) yield* leaves(child);
 }
 
+/** A key whose values in two maps are not the same one. */
+export interface Difference<V> {
+  readonly key: string;
+  readonly before?: V;
+  readonly after?: V;
+}
+
+/** Leaves that are not the same in two nodes at the same place of a trie; parts that they share are not looked into. */
+function* unshared<V>(one: Node<V> | undefined, other: Node<V> | undefined): Generator<Difference<V>, void> {
+  if (one === other) return;
+  if (one?.kind === 'branch' && other?.kind === 'branch') {
+    for (let bits = one.bitmap | other.bitmap; bits !== 0; bits &= bits - 1) {
+      const bit = bits & -bits;
+      const childOf = ({ bitmap, children }: Branch<V>) =>
+        (bitmap & bit) === 0 ? undefined : children[slotOf(bitmap, bit)];
+      yield* unshared(childOf(one), childOf(other));
+    }
+    return;
+  }
+  const rest = new Map([...leaves(other)].map(({ key, value }) => [key, value]));
+  for (const { key, value: before } of leaves(one)) {
+    const after = rest.get(key);
+    rest.delete(key);
+    if (after === undefined) yield { key, before };
+    else if (!Object.is(before, after)) yield { key, before, after };
+  }
+  for (const [key, after] of rest) yield { key, after };
+}
+
 export class PersistentMap<V> implements Iterable<readonly [string, V]> {
   readonly size: number;
   readonly #root: Node<V> | undefined;
@@ -150,6 +179,14 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
     let map = PersistentMap.empty<V>();
     for (const [key, value] of entries) map = map.set(key, value);
     return map;
+  }
+
+  /**
+   * Keys whose values are not the same in two maps, in no order that means anything. Where one was made from the other
+   * it costs what was changed, not what they hold. Values are taken for the same by identity.
+   */
+  static difference<V>(before: PersistentMap<V>, after: PersistentMap<V>): Generator<Difference<V>, void> {
+    return unshared(before.#root, after.#root);
   }
 
   get(key: string): V | undefined {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { NEVER } from 'rxjs';
 import { createArchives } from '../../src/adapters/archive/archives.ts';
 import { createBlobStore } from '../../src/adapters/blobs/store.ts';
+import { createExpressions } from '../../src/adapters/cel/expressions.ts';
 import { bootId, createClock } from '../../src/adapters/linux/clock.ts';
 import { createContainerFiles } from '../../src/adapters/linux/container-files.ts';
 import { createHostInspector, hostPlatform, sha256 } from '../../src/adapters/linux/host.ts';
@@ -96,6 +97,7 @@ export const testEngine = async (): Promise<TestEngine> => {
     processes: createProcessTable(),
     logInspector: unreachable('logInspector'),
     hostInspector: createHostInspector('runc'),
+    expressions: createExpressions(),
     logger,
     host: {
       platform: hostPlatform(),

@@ -3,6 +3,7 @@ import type { Archives } from './archive.ts';
 import type { BlobStore } from './blobs.ts';
 import type { Clock, Names } from './clock.ts';
 import type { ContainerFiles } from './container-files.ts';
+import type { Expressions } from './expressions.ts';
 import type { HostInspector, LogInspector } from './inspection.ts';
 import type { Log } from './log.ts';
 import type { Logger } from './logger.ts';
@@ -32,6 +33,7 @@ export interface Ports {
   readonly processes: ProcessTable;
   readonly logInspector: LogInspector;
   readonly hostInspector: HostInspector;
+  readonly expressions: Expressions;
   readonly logger: Logger;
   readonly host: HostFacts;
 }
