@@ -2,6 +2,7 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { Containers } from '../gen/shiplog/v1/containers_pb.ts';
 import { Images } from '../gen/shiplog/v1/images_pb.ts';
 import { Log } from '../gen/shiplog/v1/log_pb.ts';
+import { Resources } from '../gen/shiplog/v1/resources_pb.ts';
 import { System } from '../gen/shiplog/v1/system_pb.ts';
 import { defaultAddress, parseAddress } from './address.ts';
 import { type Caller, callerMetadata } from './metadata.ts';
@@ -21,6 +22,7 @@ export interface ShiplogClient {
   readonly containers: ServiceClient<typeof Containers>;
   readonly log: ServiceClient<typeof Log>;
   readonly system: ServiceClient<typeof System>;
+  readonly resources: ServiceClient<typeof Resources>;
   /** Frees the connection; calls under way fail. */
   close(): void;
 }
@@ -47,6 +49,7 @@ export const connect = (options: ConnectOptions = {}): ShiplogClient => {
     containers: serviceClient(channel, Containers),
     log: serviceClient(channel, Log),
     system: serviceClient(channel, System),
+    resources: serviceClient(channel, Resources),
     close: () => grpc.close(),
   };
 };

@@ -20,7 +20,7 @@ export interface CollectorOptions {
 /** Things removed in one batch: writers wait no longer than such a batch takes. */
 const batchSize = 500;
 /** Unfinished writes that no lease holds are given up after this (microseconds). */
-const ingestAge = 24 * 3600 * 1e6;
+export const ingestAge = 24 * 3600 * 1e6;
 
 /** Takes what nothing references, soon after it became so. */
 export class Collector {

@@ -1,6 +1,19 @@
 import { Subject } from '../../src/domain/envelope.ts';
-import { ContainerId, Digest, ImageName, Namespace, position, Timestamp } from '../../src/domain/identity.ts';
+import {
+  ContainerId,
+  Digest,
+  ImageName,
+  LeaseId,
+  Namespace,
+  position,
+  SnapshotId,
+  SnapshotKey,
+  SnapshotterName,
+  Timestamp,
+} from '../../src/domain/identity.ts';
 import { imageNameOf } from '../../src/domain/image-reference.ts';
+import { LeasedResource } from '../../src/domain/leases.ts';
+import { PersistentMap } from '../../src/domain/persistent-map.ts';
 import { Rejection } from '../../src/domain/rejection.ts';
 import type {
   Api,
@@ -11,6 +24,7 @@ import type {
   ToldEvent,
 } from '../../src/engine/ports/api.ts';
 import type { Logger } from '../../src/engine/ports/logger.ts';
+import type { Blob, Lease, Snapshot } from '../../src/engine/ports/resources-api.ts';
 import type { OutputChunk } from '../../src/engine/ports/stdio.ts';
 
 /** The daemon's API without a daemon: it remembers what it was asked and answers from memory. */
@@ -58,6 +72,21 @@ export const someContainer: ContainerDetails = {
   snapshotKey: 'c0ffee',
   logPath: '/var/lib/shiplog/c0ffee.log',
   execs: [{ id: 'exec-1', args: ['ls'], status: 'ended', exitCode: 0 }],
+};
+
+const made = { createdAt: someTime, updatedAt: someTime };
+const someSnapshot: Snapshot = {
+  ...{ namespace: someNamespace, snapshotter: SnapshotterName.parse('overlayfs'), ...made },
+  ...{ key: SnapshotKey.parse('c0ffee'), id: SnapshotId.parse('s1'), kind: 'active', children: 0 },
+  ...{ parent: SnapshotKey.parse(someDigest), labels: {} },
+};
+const someBlob: Blob = { namespace: someNamespace, digest: someDigest, size: 7, labels: { a: 'b' }, ...made };
+const someLease: Lease = {
+  ...{ namespace: someNamespace, id: LeaseId.parse('pull-1'), labels: {}, createdAt: someTime },
+  resources: PersistentMap.empty<LeasedResource>().set(
+    'x',
+    LeasedResource.parse({ type: 'content', id: someDigest }),
+  ),
 };
 
 export const someEvent = (at: bigint): ToldEvent => ({
@@ -322,7 +351,44 @@ export const fakeApi = (parts: Parts = {}): FakeApi => {
         note('system.gc', undefined, call);
         return { removed: [someDigest], freedBytes: 12 };
       },
+      counts: async (at, namespace) => {
+        note('system.counts', { at, namespace });
+        return {
+          ...{ hostId: 'h', logHead: position(4n), containers: 2, containersRunning: 1, images: 1 },
+          ...{ snapshots: 3, blobs: 4, contentBytes: 5, divergences: 0, namespaces: ['default'] },
+        };
+      },
+      garbage: async (at) => {
+        note('system.garbage', at);
+        return { removed: ['blob/default/x'], freedBytes: 7 };
+      },
       ...parts.system,
+    },
+    resources: {
+      moment: async (at) => {
+        note('resources.moment', at);
+        return 'position' in at
+          ? { position: at.position, time: someTime }
+          : { position: position(9n), ...at };
+      },
+      snapshots: async (query) => {
+        note('resources.snapshots', query);
+        return [someSnapshot];
+      },
+      content: async (query) => {
+        note('resources.content', query);
+        return [someBlob];
+      },
+      leases: async (query) => {
+        note('resources.leases', query);
+        return [someLease];
+      },
+      namespaces: async (query) => {
+        note('resources.namespaces', query);
+        const counts = { containers: 1, images: 2, snapshots: 3, blobs: 4, leases: 5 };
+        return [{ namespace: someNamespace, labels: { team: 'a' }, ...counts }];
+      },
+      ...parts.resources,
     },
   };
   const last = (method: string): Asked => {

@@ -1,6 +1,7 @@
 import type { ContainersApi } from '../../engine/ports/api.ts';
 import type { Logger } from '../../engine/ports/logger.ts';
 import type { Containers, LogsRequest } from '../../gen/shiplog/v1/containers_pb.ts';
+import { atOf } from './at.ts';
 import { containerMessage, detailsMessage, logEntryMessage, processMessage } from './container-messages.ts';
 import { newContainerOf, signalOf } from './container-options.ts';
 import { resolver, targetOf } from './container-target.ts';
@@ -48,10 +49,12 @@ export const containersService = (api: ContainersApi, logger: Logger): Service<t
     await api.remove({ ...targetOf(request), force: request.force }, context);
     return {};
   },
-  list: async ({ namespace, all, filters }) => ({
-    containers: (await api.list(namespaceOf(namespace), { all, filters })).map(containerMessage),
-  }),
-  inspect: async (request) => detailsMessage(await api.inspect(targetOf(request))),
+  list: async ({ namespace, all, filters, at }) => {
+    const options = { all, filters, ...present({ at: atOf(at) }) };
+    return { containers: (await api.list(namespaceOf(namespace), options)).map(containerMessage) };
+  },
+  inspect: async (request) =>
+    detailsMessage(await api.inspect({ ...targetOf(request), ...present({ at: atOf(request.at) }) })),
   top: async (request) => ({ processes: (await api.top(targetOf(request))).map(processMessage) }),
   logs: async function* (request, { signal }) {
     for await (const entry of api.logs(targetOf(request), { ...logOptions(request), signal })) {

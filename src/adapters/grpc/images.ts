@@ -1,5 +1,6 @@
 import type { ImagesApi, TransferReport } from '../../engine/ports/api.ts';
 import type { Images, ImportRequest } from '../../gen/shiplog/v1/images_pb.ts';
+import { atOf } from './at.ts';
 import type { Service } from './handlers.ts';
 import {
   credentialsOf,
@@ -91,12 +92,13 @@ export const imagesService = (api: ImagesApi): Service<typeof Images> => ({
     };
     return pieces(api.export(input, context));
   },
-  list: async ({ namespace, reference }) => {
-    const images = await api.list(namespaceOf(namespace), ...(reference === '' ? [] : [reference]));
+  list: async ({ namespace, reference, at }) => {
+    const options = present({ reference: reference || undefined, at: atOf(at) });
+    const images = await api.list(namespaceOf(namespace), options);
     return { images: images.map(imageMessage) };
   },
-  inspect: async ({ namespace, image }) => {
-    const found = await api.inspect(namespaceOf(namespace), required(image, 'image'));
+  inspect: async ({ namespace, image, at }) => {
+    const found = await api.inspect(namespaceOf(namespace), required(image, 'image'), atOf(at));
     const { config, manifest, layers } = found;
     return { image: imageMessage(found.image), config, manifest, layers: [...layers] };
   },

@@ -1,6 +1,7 @@
 import { position } from '../../domain/identity.ts';
 import type { LogApi } from '../../engine/ports/api.ts';
 import type { Log } from '../../gen/shiplog/v1/log_pb.ts';
+import { atOf } from './at.ts';
 import { eventMessage } from './event-messages.ts';
 import type { Service } from './handlers.ts';
 import { namespaceOf, numberOf, present, required } from './parse.ts';
@@ -31,8 +32,11 @@ export const logService = (api: LogApi): Service<typeof Log> => ({
     const query = { namespace: namespaceOf(namespace), thing: required(thing, 'thing') };
     return mapped(api.history(query), eventMessage);
   },
-  why: async ({ namespace, thing }) => {
-    const found = await api.why({ namespace: namespaceOf(namespace), thing: required(thing, 'thing') });
+  why: async ({ namespace, thing, at }) => {
+    const found = await api.why({
+      ...{ namespace: namespaceOf(namespace), thing: required(thing, 'thing') },
+      ...present({ at: atOf(at) }),
+    });
     return {
       subject: found.subject,
       kept: found.kept,

@@ -7,6 +7,7 @@ import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
 import { Containers } from '../../gen/shiplog/v1/containers_pb.ts';
 import { Images } from '../../gen/shiplog/v1/images_pb.ts';
 import { Log } from '../../gen/shiplog/v1/log_pb.ts';
+import { Resources } from '../../gen/shiplog/v1/resources_pb.ts';
 import { System } from '../../gen/shiplog/v1/system_pb.ts';
 import { trackCalls } from './calls.ts';
 import { connectionsInto } from './connections.ts';
@@ -17,6 +18,7 @@ import { imagesService } from './images.ts';
 import { serverOptions } from './limits.ts';
 import { listenOn } from './listen.ts';
 import { logService } from './log.ts';
+import { resourcesService } from './resources.ts';
 import { systemService } from './system.ts';
 
 export interface ServeOptions {
@@ -65,7 +67,8 @@ export const serve = async ({ address, api, names, logger }: ServeOptions): Prom
   addService(grpc, Containers, containersService(api.containers, logger), calls.open);
   addService(grpc, Log, logService(api.log), calls.open);
   addService(grpc, System, systemService(api.system), calls.open);
-  const served = [Images, Containers, Log, System].map(({ typeName }) => typeName);
+  addService(grpc, Resources, resourcesService(api.resources), calls.open);
+  const served = [Images, Containers, Log, System, Resources].map(({ typeName }) => typeName);
   addService(grpc, Health, healthService(served), calls.open);
   const listening = await listenOn(address, connections.accept);
 

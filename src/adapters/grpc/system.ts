@@ -1,38 +1,48 @@
-import type { SystemApi } from '../../engine/ports/api.ts';
+import type { HostCounts, SystemApi } from '../../engine/ports/api.ts';
 import type { System } from '../../gen/shiplog/v1/system_pb.ts';
+import { atOf } from './at.ts';
 import type { Service } from './handlers.ts';
 import { namespaceOf } from './parse.ts';
 
+const countsMessage = (counts: HostCounts) => ({
+  hostId: counts.hostId,
+  logHead: counts.logHead,
+  containers: counts.containers,
+  containersRunning: counts.containersRunning,
+  images: counts.images,
+  snapshots: counts.snapshots,
+  blobs: counts.blobs,
+  contentBytes: BigInt(counts.contentBytes),
+  divergences: counts.divergences,
+  namespaces: [...counts.namespaces],
+});
+
 export const systemService = (api: SystemApi): Service<typeof System> => ({
   version: async () => ({ ...(await api.version()) }),
-  info: async ({ namespace }) => {
-    const info = await api.info(...(namespace === '' ? [] : [namespaceOf(namespace)]));
+  info: async ({ namespace, at: moment }) => {
+    const of = namespace === '' ? [] : [namespaceOf(namespace)];
+    const at = atOf(moment);
+    if (at !== undefined) return countsMessage(await api.counts(at, ...of));
+    const info = await api.info(...of);
     return {
-      hostId: info.hostId,
+      ...countsMessage(info),
       root: info.root,
       state: info.state,
       pid: info.pid,
       startedUs: BigInt(info.startedAt),
-      logHead: info.logHead,
       logBytes: BigInt(info.logBytes),
-      containers: info.containers,
-      containersRunning: info.containersRunning,
-      images: info.images,
-      snapshots: info.snapshots,
-      blobs: info.blobs,
-      contentBytes: BigInt(info.contentBytes),
-      divergences: info.divergences,
       runtime: info.runtime,
       runtimeVersion: info.runtimeVersion,
       snapshotter: info.snapshotter,
       cgroup: info.cgroup,
-      namespaces: [...info.namespaces],
       rss: BigInt(info.rss),
     };
   },
   // Garbage is the host's: blobs and snapshots are shared between namespaces.
-  gc: async (_request, context) => {
-    const { removed, freedBytes } = await api.gc(context);
+  gc: async ({ dryRun, at: moment }, context) => {
+    const at = atOf(moment);
+    const only = dryRun || at !== undefined;
+    const { removed, freedBytes } = await (only ? api.garbage(at) : api.gc(context));
     return { removed: [...removed], freedBytes: BigInt(freedBytes) };
   },
 });

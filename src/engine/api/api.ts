@@ -4,6 +4,7 @@ import { containersApi } from './containers.ts';
 import type { Engine } from './engine.ts';
 import { imagesApi } from './images.ts';
 import { logApi } from './log.ts';
+import { resourcesApi } from './resources.ts';
 import { sessionsApi } from './sessions.ts';
 import { systemApi } from './system.ts';
 
@@ -13,4 +14,5 @@ export const apiOf = (engine: Engine): Api => ({
   containers: { ...containersApi(engine), ...sessionsApi(engine) },
   log: logApi(engine),
   system: systemApi(engine),
+  resources: resourcesApi(engine),
 });

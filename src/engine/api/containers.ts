@@ -1,4 +1,4 @@
-import { type Container, containerSubject } from '../../domain/containers.ts';
+import { type Container, containerSubject, findContainer } from '../../domain/containers.ts';
 import { type ContainerId, ImageName, type Position, type Timestamp } from '../../domain/identity.ts';
 import { imageNameOf } from '../../domain/image-reference.ts';
 import { findImage, type Image } from '../../domain/images.ts';
@@ -18,6 +18,7 @@ import type { LogEntry, ReadLogs } from '../ports/stdio.ts';
 import type { TaskKey } from '../ports/task-key.ts';
 import { type Engine, orThrow, run, shown } from './engine.ts';
 import { configOf } from './images.ts';
+import { viewsAt } from './past.ts';
 
 type Part = Omit<ContainersApi, 'run' | 'startAttached' | 'attach' | 'exec'>;
 
@@ -69,17 +70,20 @@ export const containersApi = (engine: Engine): Part => ({
     }
     await run(engine, removeContainer(key, force), call);
   },
-  list: async (namespace, options) => orThrow(listContainers(shown(engine), namespace, options)),
-  inspect: async (target) => {
-    const container = findOne(engine, target);
+  list: async (namespace, { at, ...options }) =>
+    orThrow(listContainers((await viewsAt(engine, at)).world, namespace, options)),
+  inspect: async ({ at, ...target }) => {
+    const { world } = await viewsAt(engine, at);
+    const container = orThrow(resolveContainer(world, target.namespace, target.container));
     const { namespace, id, config, snapshotter, snapshotKey } = container;
-    const execs = Object.values(findTask(shown(engine).task, namespace, id)?.execs ?? {});
+    const execs = Object.values(findTask(world.task, namespace, id)?.execs ?? {});
+    const here = findContainer(shown(engine).container, namespace, id) !== undefined;
     return {
-      container: containerView(shown(engine), container),
+      container: containerView(world, container),
       config: JSON.stringify(config),
       snapshotter,
       snapshotKey,
-      logPath: engine.ports.host.logOf(container).path,
+      logPath: here ? engine.ports.host.logOf(container).path : '',
       execs: execs.map((exec) => ({
         id: exec.execId,
         args: exec.process.args,

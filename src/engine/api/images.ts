@@ -3,13 +3,16 @@ import { familiarName, ImageReference, imageNameOf } from '../../domain/image-re
 import type { Image } from '../../domain/images.ts';
 import { documentLimit, ImageConfig, ImageManifest } from '../../domain/oci-image.ts';
 import { Rejection } from '../../domain/rejection.ts';
+import type { World } from '../../domain/world.ts';
 import { imageTree } from '../../projections/image-tree.ts';
 import { listImages, resolveImage, usedBy } from '../../projections/images.ts';
 import { pull } from '../../workflows/pull.ts';
 import { push } from '../../workflows/push.ts';
 import { dispatch } from '../../workflows/steps.ts';
 import type { Call, ImagesApi, ImageView } from '../ports/api.ts';
+import type { At } from '../ports/at.ts';
 import { type Engine, orThrow, run, shown } from './engine.ts';
+import { viewsAt } from './past.ts';
 
 type Part = Omit<ImagesApi, 'import' | 'export'>;
 
@@ -25,16 +28,22 @@ export const imagesApi = (engine: Engine): Part => ({
       call,
     );
   },
-  list: async (namespace, reference) =>
-    Promise.all(listImages(shown(engine), namespace, reference).map((image) => viewOf(engine, image))),
-  inspect: async (namespace, text) => {
-    const image = find(engine, namespace, text);
-    const { config, manifest, layers } = imageTree(shown(engine), image);
-    const read = (digest: Digest | undefined) => (digest === undefined ? '{}' : readText(engine, digest));
+  list: async (namespace, { reference, at } = {}) => {
+    const { world } = await viewsAt(engine, at);
+    const read = documentsAt(engine, at);
+    return Promise.all(listImages(world, namespace, reference).map((image) => viewOf(world, image, read)));
+  },
+  inspect: async (namespace, text, at) => {
+    const { world } = await viewsAt(engine, at);
+    const image = orThrow(resolveImage(world, namespace, text));
+    const { config, manifest, layers } = imageTree(world, image);
+    const read = documentsAt(engine, at);
+    const textOf = async (digest: Digest | undefined) =>
+      digest === undefined ? '{}' : ((await read(digest)) ?? '');
     return {
-      image: await viewOf(engine, image),
-      config: await read(config),
-      manifest: await read(manifest),
+      image: await viewOf(world, image, read),
+      config: await textOf(config),
+      manifest: await textOf(manifest),
       layers,
     };
   },
@@ -56,6 +65,20 @@ export const find = (engine: Engine, namespace: Namespace, text: string): Image 
 const readText = async ({ ports }: Engine, digest: Digest): Promise<string> =>
   new TextDecoder().decode(await ports.blobs.readAll(digest, documentLimit));
 
+/** Reads a document; undefined where its bytes are gone, which only a look into the past may find. */
+type ReadDocument = (digest: Digest) => Promise<string | undefined>;
+
+const documentsAt =
+  (engine: Engine, at: At | undefined): ReadDocument =>
+  async (digest) => {
+    try {
+      return await readText(engine, digest);
+    } catch (error) {
+      if (at !== undefined && error instanceof Rejection && error.code === 'not-found') return undefined;
+      throw error;
+    }
+  };
+
 /** The configuration's descriptor, as the manifest that is here gives it. */
 export const configOf = async (engine: Engine, image: Image): Promise<Descriptor> => {
   const { manifest } = imageTree(shown(engine), image);
@@ -68,13 +91,15 @@ export const configOf = async (engine: Engine, image: Image): Promise<Descriptor
   return ImageManifest.parse(JSON.parse(await readText(engine, manifest))).config;
 };
 
-const viewOf = async (engine: Engine, image: Image): Promise<ImageView> => {
-  const tree = imageTree(shown(engine), image);
+const viewOf = async (world: World, image: Image, read: ReadDocument): Promise<ImageView> => {
+  const tree = imageTree(world, image);
   const { name, target, labels, createdAt, updatedAt } = image;
   const { contentSize, unpackedSize, config } = tree;
   const view = { name, target, labels, createdAt, updatedAt, contentSize, unpackedSize, id: config ?? '' };
   if (config === undefined || tree.missing.includes(config)) return view;
-  const { os, architecture, variant } = ImageConfig.parse(JSON.parse(await readText(engine, config)));
+  const text = await read(config);
+  if (text === undefined) return view;
+  const { os, architecture, variant } = ImageConfig.parse(JSON.parse(text));
   return { ...view, platform: { os, architecture, ...(variant === undefined ? {} : { variant }) } };
 };
 

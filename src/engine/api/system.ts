@@ -1,9 +1,14 @@
+import type { Fact } from '../../domain/event.ts';
 import type { Namespace, Timestamp } from '../../domain/identity.ts';
 import type { PersistentMap } from '../../domain/persistent-map.ts';
 import { isRunning } from '../../domain/tasks.ts';
+import type { DomainEvent, World } from '../../domain/world.ts';
+import { namespacesOf } from '../../projections/resources.ts';
 import { overlayfs } from '../../workflows/unpack.ts';
-import type { HostInfo, SystemApi } from '../ports/api.ts';
+import { wouldCollect } from '../dry-collection.ts';
+import type { Collected, HostCounts, HostInfo, SystemApi } from '../ports/api.ts';
 import { type Engine, shown } from './engine.ts';
+import { momentOf, viewsAt } from './past.ts';
 
 /** The daemon itself. */
 export const systemApi = (engine: Engine): SystemApi => {
@@ -19,16 +24,40 @@ export const systemApi = (engine: Engine): SystemApi => {
       const refusal = { command: method, subject: 'host', code, message };
       await engine.ledger.dispatch([{ type: 'record-refusal', ...refusal }], cause);
     },
-    gc: async ({ cause }) => {
-      const facts = await engine.collector.collect(cause);
-      const sizes = facts.map((fact) =>
-        fact.type === 'blob-removed' && fact.data.lastHolder ? fact.data.size : 0,
-      );
-      return {
-        removed: facts.map(({ subject }) => subject),
-        freedBytes: sizes.reduce((sum, size) => sum + size, 0),
-      };
+    counts: async (at, namespace) => countsOf((await viewsAt(engine, at)).world, namespace),
+    gc: async ({ cause }) => collectedOf(await engine.collector.collect(cause)),
+    garbage: async (at) => {
+      const now = at === undefined ? engine.ports.clock.now().wall : (await momentOf(engine, at)).time;
+      return collectedOf(wouldCollect(await viewsAt(engine, at), now ?? (0 as Timestamp)));
     },
+  };
+};
+
+const collectedOf = (facts: readonly Fact<DomainEvent>[]): Collected => {
+  const sizes = facts.map((fact) =>
+    fact.type === 'blob-removed' && fact.data.lastHolder ? fact.data.size : 0,
+  );
+  return {
+    removed: facts.map(({ subject }) => subject),
+    freedBytes: sizes.reduce((sum, size) => sum + size, 0),
+  };
+};
+
+const countsOf = (world: World, namespace: Namespace | undefined): HostCounts => {
+  const inside = <T extends { readonly namespace: Namespace }>(map: PersistentMap<T>): readonly T[] =>
+    [...map.values()].filter((one) => namespace === undefined || one.namespace === namespace);
+  const blobs = inside(world.content.blobs);
+  return {
+    hostId: world.host.hostId,
+    logHead: world.position,
+    containers: inside(world.container.byId).length,
+    containersRunning: inside(world.task).filter(isRunning).length,
+    images: inside(world.image).length,
+    snapshots: inside(world.snapshot).length,
+    blobs: blobs.length,
+    contentBytes: blobs.reduce((sum, { size }) => sum + size, 0),
+    divergences: world.host.divergences,
+    namespaces: namespacesOf(world),
   };
 };
 
@@ -38,31 +67,18 @@ const info = async (
   startedAt: Timestamp,
 ): Promise<HostInfo> => {
   const { ports, about } = engine;
-  const world = shown(engine);
-  const inside = <T extends { readonly namespace: Namespace }>(map: PersistentMap<T>): readonly T[] =>
-    [...map.values()].filter((one) => namespace === undefined || one.namespace === namespace);
-  const blobs = inside(world.content.blobs);
-  const names = new Set([...world.population.keys(), ...world.namespace.keys()]);
   return {
-    hostId: world.host.hostId,
+    ...countsOf(shown(engine), namespace),
     root: about.root,
     state: about.state,
     pid: about.pid,
     startedAt,
     logHead: ports.log.durable,
     logBytes: await ports.logInspector.bytes(),
-    containers: inside(world.container.byId).length,
-    containersRunning: inside(world.task).filter(isRunning).length,
-    images: inside(world.image).length,
-    snapshots: inside(world.snapshot).length,
-    blobs: blobs.length,
-    contentBytes: blobs.reduce((sum, { size }) => sum + size, 0),
-    divergences: world.host.divergences,
     runtime: about.defaultRuntime.name,
     runtimeVersion: await ports.hostInspector.runtimeVersion(),
     snapshotter: overlayfs,
     cgroup: await ports.hostInspector.cgroup(),
-    namespaces: [...names].sort(),
     rss: ports.hostInspector.rss(),
   };
 };

@@ -6,7 +6,9 @@ import type { ImageReference } from '../../domain/image-reference.ts';
 import type { Rejection } from '../../domain/rejection.ts';
 import type { ContainerView } from '../../projections/containers.ts';
 import type { ItemKind, ItemStatus, TransferReport } from '../../workflows/effects.ts';
+import type { At } from './at.ts';
 import type { Cause } from './cause.ts';
+import type { ResourcesApi } from './resources-api.ts';
 import type { TerminalSize } from './runtime.ts';
 import type { LogEntry, OutputChunk } from './stdio.ts';
 
@@ -20,6 +22,7 @@ export interface Api {
   readonly containers: ContainersApi;
   readonly log: LogApi;
   readonly system: SystemApi;
+  readonly resources: ResourcesApi;
 }
 
 /** Who calls, until when, and where progress goes. */
@@ -70,11 +73,12 @@ export interface ImagesApi {
     request: { namespace: Namespace; images: readonly string[]; format: 'oci' | 'docker' },
     call: Call,
   ): AsyncIterable<Uint8Array>;
-  list(namespace: Namespace, reference?: string): Promise<readonly ImageView[]>;
-  /** `config` and `manifest` are JSON texts. */
+  list(namespace: Namespace, options?: { reference?: string; at?: At }): Promise<readonly ImageView[]>;
+  /** `config` and `manifest` are JSON texts; empty where, asked about the past, their bytes are no longer here. */
   inspect(
     namespace: Namespace,
     image: string,
+    at?: At,
   ): Promise<{ image: ImageView; config: string; manifest: string; layers: readonly Digest[] }>;
   tag(request: { namespace: Namespace; source: string; target: ImageReference }, call: Call): Promise<void>;
   remove(
@@ -103,6 +107,7 @@ export interface ContainerDetails {
   readonly config: string;
   readonly snapshotter: string;
   readonly snapshotKey: string;
+  /** Where its output is kept; empty where it is gone by now. */
   readonly logPath: string;
   readonly execs: readonly {
     readonly id: string;
@@ -131,9 +136,9 @@ export interface ContainersApi {
   remove(target: Named & { force: boolean }, call: Call): Promise<void>;
   list(
     namespace: Namespace,
-    options: { all: boolean; filters: readonly string[] },
+    options: { all: boolean; filters: readonly string[]; at?: At },
   ): Promise<readonly ContainerView[]>;
-  inspect(target: Named): Promise<ContainerDetails>;
+  inspect(target: Named & { at?: At }): Promise<ContainerDetails>;
   top(target: Named): Promise<readonly ProcessView[]>;
   logs(
     target: Named,
@@ -210,7 +215,7 @@ export interface LogApi {
     signal?: AbortSignal,
   ): AsyncIterable<ToldEvent>;
   history(query: { namespace: Namespace; thing: string }): AsyncIterable<ToldEvent>;
-  why(query: { namespace: Namespace; thing: string }): Promise<{
+  why(query: { namespace: Namespace; thing: string; at?: At }): Promise<{
     subject: string;
     kept: boolean;
     path: readonly { from: string; to: string; kind: string; since: Position }[];
@@ -231,19 +236,26 @@ export interface SystemApi {
     kernel: string;
   }>;
   info(namespace?: Namespace): Promise<HostInfo>;
+  /** What the log says of the host at a moment. */
+  counts(at: At, namespace?: Namespace): Promise<HostCounts>;
   /** Records that a call was refused before anything was asked of the host. */
   refused(refusal: { method: string; rejection: Rejection }, call: Call): Promise<void>;
-  gc(call: Call): Promise<{ removed: readonly string[]; freedBytes: number }>;
+  gc(call: Call): Promise<Collected>;
+  /** What a collection would remove, now or at a moment; removes nothing. */
+  garbage(at?: At): Promise<Collected>;
 }
 
-export interface HostInfo {
+export interface Collected {
+  /** Subjects, in the order of their removal. */
+  readonly removed: readonly string[];
+  /** Of bytes that no namespace held any more. */
+  readonly freedBytes: number;
+}
+
+/** What the log alone tells of a host. */
+export interface HostCounts {
   readonly hostId: string;
-  readonly root: string;
-  readonly state: string;
-  readonly pid: number;
-  readonly startedAt: Timestamp;
   readonly logHead: Position;
-  readonly logBytes: number;
   readonly containers: number;
   readonly containersRunning: number;
   readonly images: number;
@@ -251,10 +263,18 @@ export interface HostInfo {
   readonly blobs: number;
   readonly contentBytes: number;
   readonly divergences: number;
+  readonly namespaces: readonly string[];
+}
+
+export interface HostInfo extends HostCounts {
+  readonly root: string;
+  readonly state: string;
+  readonly pid: number;
+  readonly startedAt: Timestamp;
+  readonly logBytes: number;
   readonly runtime: string;
   readonly runtimeVersion: string;
   readonly snapshotter: string;
   readonly cgroup: string;
-  readonly namespaces: readonly string[];
   readonly rss: number;
 }

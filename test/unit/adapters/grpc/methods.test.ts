@@ -92,9 +92,9 @@ describe('images', () => {
       labels: { tier: 'front' },
       platform: { os: 'linux', architecture: 'amd64', variant: '' },
     });
-    expect(served.last('images.list').input).toEqual(['default', 'busy*']);
+    expect(served.last('images.list').input).toEqual(['default', { reference: 'busy*' }]);
     await served.client.images.list({});
-    expect(served.last('images.list').input).toEqual(['default']);
+    expect(served.last('images.list').input).toEqual(['default', {}]);
   });
 
   it('inspects, tags and removes', async () => {
