@@ -70,6 +70,13 @@ describe('a planted violation is caught:', () => {
       /adapters/,
     ],
     [
+      'what verifies proofs knows the daemon',
+      'src/tlog/a.ts',
+      "import { x } from '../domain/host.ts';",
+      /domain/,
+    ],
+    ['what verifies proofs reads a file', 'src/tlog/a.ts', "import { x } from 'node:fs';", /node:fs/],
+    [
       'one adapter uses another',
       'src/adapters/blobs/a.ts',
       "import { x } from '../overlay/mount.ts';",

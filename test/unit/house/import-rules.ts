@@ -24,6 +24,7 @@ const adapterImports = [
   'src/domain/',
   'src/gen/',
   'src/adapters/syscalls/',
+  'src/tlog/',
 ];
 
 export const parts: readonly Part[] = [
@@ -54,6 +55,14 @@ export const parts: readonly Part[] = [
     mayImport: () => ['src/domain/', 'src/projections/', 'src/workflows/', 'src/engine/'],
     packages: ['rxjs', 'zod'],
     node: [],
+  },
+  {
+    // Also what a program without the daemon verifies with.
+    name: 'tlog',
+    holds: inside('src/tlog/'),
+    mayImport: () => ['src/tlog/'],
+    packages: [],
+    node: ['node:crypto'],
   },
   {
     name: 'client',
