@@ -10,6 +10,7 @@ import { decodeGroup } from './group.ts';
 import { batchOf, GroupBuffer } from './group-buffer.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { WriterLock } from './lock.ts';
+import type { LogFiles } from './log-files.ts';
 import { readBackward, readForward } from './read.ts';
 import { realDisk } from './real-disk.ts';
 import { makeDirectory, recover, type TornTail } from './recover.ts';
@@ -32,7 +33,7 @@ export interface FileLogOptions {
  * @throws Rejection `unavailable` (another writer has it, I/O error), `resource-exhausted` (disk full),
  *   `failed-precondition` (another format version); LogDamage (`data-loss`) with file and offset
  */
-export const openFileLog = async (options: FileLogOptions): Promise<Log> => {
+export const openFileLog = async (options: FileLogOptions): Promise<OpenFileLog> => {
   const { directory, segmentBytes = 64 * 1024 * 1024, disk = realDisk } = options;
   let lock: WriterLock | undefined;
   try {
@@ -49,18 +50,26 @@ export const openFileLog = async (options: FileLogOptions): Promise<Log> => {
       segments,
       prepared: size,
     });
-    return new FileLog({ ...found, directory, lock, writer });
+    return new FileLog({ ...found, disk, directory, lock, writer });
   } catch (error) {
     lock?.release();
     throw ioRejection(error, directory);
   }
 };
 
+/** A log, and the files that it lies in. */
+export interface OpenFileLog extends Log {
+  readonly files: LogFiles;
+}
+
 interface Parts {
+  readonly disk: Disk;
   readonly directory: string;
+  readonly logId: string;
   readonly lock: WriterLock;
   readonly writer: SegmentWriter;
-  readonly segments: readonly Segment[];
+  readonly segments: Segment[];
+  readonly archives: readonly string[];
   readonly next: number;
   readonly chain: string;
   readonly marked: boolean;
@@ -72,6 +81,15 @@ interface Waiter {
   resolve(): void;
   reject(reason: Rejection): void;
 }
+
+const belowHorizon = (from: Position, horizon: Position, archives: readonly string[]): Rejection =>
+  new Rejection(
+    'failed-precondition',
+    `Reading from position ${from}: the log was pruned and begins at ${horizon}. ` +
+      (archives.length === 0
+        ? 'What was before was not archived.'
+        : `What was before is archived in ${archives.join(', ')}.`),
+  );
 
 /** With this much to write it doesn't pay to wait for more. */
 const EAGER_BYTES = 64 * 1024;
@@ -85,7 +103,7 @@ interface Place {
 /**
  * Group commit: appends fill one buffer while the other is being written and synced. One write is under way at a time.
  */
-class FileLog implements Log {
+class FileLog implements OpenFileLog {
   readonly #parts: Parts;
   readonly #feed: LiveFeed;
   /** After everything handed over. */
@@ -104,12 +122,15 @@ class FileLog implements Log {
   #closing: Promise<void> | undefined;
   /** Whether the file ends with a mark that vouches for all of it. */
   #marked: boolean;
+  /** Where the events below the horizon are. */
+  #archives: readonly string[];
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#head = { next: parts.next, chain: parts.chain };
     this.#durable = this.#head;
     this.#marked = parts.marked;
+    this.#archives = parts.archives;
     this.#feed = new LiveFeed(this);
   }
 
@@ -138,8 +159,28 @@ class FileLog implements Log {
     });
   }
 
+  get files(): LogFiles {
+    const { disk, directory, logId, segments } = this.#parts;
+    return {
+      disk,
+      directory,
+      logId,
+      segments,
+      seal: () => this.#seal(),
+      letGo: (horizon, archives) => {
+        this.#archives = archives;
+        // The last segment stays, whatever it holds: it is being written.
+        const kept = segments.findIndex((_, number) => (segments[number + 1]?.base ?? Infinity) > horizon);
+        return segments.splice(0, kept);
+      },
+    };
+  }
+
   async *read(range: LogRange = {}): AsyncIterable<readonly Recorded[]> {
-    const from = Number(range.from ?? 0n);
+    const { horizon } = this;
+    if (range.from !== undefined && range.from < horizon)
+      throw belowHorizon(range.from, horizon, this.#archives);
+    const from = Number(range.from ?? horizon);
     const to = range.to === undefined ? Number.POSITIVE_INFINITY : Number(range.to);
     const { segments } = this.#parts;
     const events =
@@ -240,6 +281,23 @@ class FileLog implements Log {
     const { writer } = this.#parts;
     if (!writer.isReady) await writer.ready(this.#continuation);
     await writer.write(this.#writing.seal(writer.synced));
+  }
+
+  /** Between two writes, as one of them. */
+  async #seal(): Promise<void> {
+    while (this.#cycle !== undefined) await this.#cycle;
+    const sealed = this.#parts.writer.seal(this.#continuation);
+    const over = (): void => {
+      this.#cycle = undefined;
+      if (this.#filling.length > 0) this.#schedule();
+    };
+    this.#cycle = sealed.then(over, over);
+    try {
+      await sealed;
+      this.#marked = false;
+    } catch (error) {
+      throw ioRejection(error, this.#parts.directory);
+    }
   }
 
   get #continuation(): Continuation {

@@ -1,4 +1,5 @@
 import type { Recorded } from '../../domain/envelope.ts';
+import { Rejection } from '../../domain/rejection.ts';
 import type { DiskFile } from './disk.ts';
 import { LogDamage } from './failure.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
@@ -16,23 +17,32 @@ export async function* readForward(
   to: number,
 ): AsyncGenerator<readonly Recorded[]> {
   let next = from;
-  for (let number = numberOf(segments, from); next < to; number += 1) {
-    const segment = segments[number];
-    if (segment === undefined) return;
+  let segment = segments[numberOf(segments, from)];
+  while (segment !== undefined && next < to) {
     for await (const events of readSegment(segment, next, to)) {
       next += events.length;
       yield events;
     }
-    const following = segments[number + 1];
+    // By position, not by number: segments before this one may have been pruned meanwhile.
+    const { base }: Segment = segment;
+    const following = segments.find((one) => one.base > base);
     if (following !== undefined && next < to && next !== following.base) {
+      if (next < (segments[0]?.base ?? 0)) throw prunedUnderReader(next, following.base);
       throw new LogDamage({
         file: segment.path,
         offset: segment.end,
         what: `the segment ends before position ${next}, the next one begins at ${following.base}`,
       });
     }
+    segment = following;
   }
 }
+
+const prunedUnderReader = (next: number, horizon: number): Rejection =>
+  new Rejection(
+    'failed-precondition',
+    `Reading on at position ${next}: the log was pruned meanwhile and begins at ${horizon}. Read again from there.`,
+  );
 
 /** Events from `to` down to `from`, a block of the index at a time. @throws LogDamage */
 export async function* readBackward(
@@ -41,9 +51,9 @@ export async function* readBackward(
   to: number,
 ): AsyncGenerator<readonly Recorded[]> {
   let left = to;
-  for (let number = numberOf(segments, to - 1); left > from; number -= 1) {
-    const segment = segments[number];
-    if (segment === undefined) return;
+  while (left > from) {
+    const segment = segments[numberOf(segments, left - 1)];
+    if (segment === undefined || segment.base >= left) return;
     const index = await segment.index();
     for (let block = index.blockOf(left - 1); block >= 0 && left > Math.max(from, segment.base); block -= 1) {
       const low = Math.max(from, index.positionOf(block));

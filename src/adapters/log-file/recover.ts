@@ -13,7 +13,8 @@ import {
   type SegmentHeader,
   segmentName,
 } from './format.ts';
-import { chainAfter, countOf, firstOf } from './group.ts';
+import { chainAfter, countOf, firstOf, syncedOf } from './group.ts';
+import { justifyHorizon } from './horizon.ts';
 import { outOfOrder } from './read.ts';
 import { scan } from './scan.ts';
 import { Segment, SparseIndex } from './segment.ts';
@@ -39,6 +40,8 @@ export interface Recovered {
   /** Size of the last segment's file. */
   readonly size: number;
   readonly torn?: TornTail;
+  /** Where the events before the first segment are, as far as they were archived. */
+  readonly archives: readonly string[];
 }
 
 const SEGMENT_NAME = /^\d{20}\.segment$/;
@@ -75,6 +78,8 @@ export const recover = async (disk: Disk, directory: string): Promise<Recovered>
     await createDurably(disk, join(directory, segmentName(0)), header);
     paths = await segmentPaths(disk, directory);
   }
+  // A segment may have got its name just before a crash: what is written to it next must not be lost with the name.
+  await disk.syncDirectory(directory);
   const headers: SegmentHeader[] = [];
   for (const path of paths) headers.push(await readHeader(disk, path, headers[0]));
   const sealed = await Promise.all(
@@ -86,7 +91,9 @@ export const recover = async (disk: Disk, directory: string): Promise<Recovered>
   const header = headers.at(-1);
   if (path === undefined || header === undefined) throw new Error('a log has at least one segment');
   const last = await recoverLast(disk, path, header);
-  return { ...last, segments: [...sealed, last.segment], logId: header.logId };
+  const segments = [...sealed, last.segment];
+  const pruned = await justifyHorizon(disk, directory, segments, headers[0] ?? header);
+  return { ...last, segments, logId: header.logId, archives: pruned?.archives ?? [] };
 };
 
 /**
@@ -112,9 +119,6 @@ export const readHeader = async (
   if (!path.endsWith(segmentName(header.base))) {
     throw damage(`the header says that it begins at position ${header.base}, the name says otherwise`);
   }
-  if (before === undefined && header.base !== 0) {
-    throw damage(`the log begins at position ${header.base}; the segments before it are missing`);
-  }
   if (before !== undefined && before.logId !== header.logId) throw damage('the segment is of another log');
   return header;
 };
@@ -123,6 +127,7 @@ const recoverLast = async (disk: Disk, path: string, header: SegmentHeader) => {
   const size = await disk.size(path);
   const found = await withFile(disk, path, 'read', (file) => findEnd(file, path, header, size));
   const { end, torn } = found;
+  await writeAgain(disk, path, found.vouched, end);
   // Synced also where nothing was torn: what a crashed process wrote may be in the page cache only.
   await truncateDurably(disk, path, torn ? end : size);
   return {
@@ -135,12 +140,24 @@ const recoverLast = async (disk: Disk, path: string, header: SegmentHeader) => {
   };
 };
 
+/**
+ * Writes what no later group vouches for once more, for a sync to take. After a sync that failed, a process that is then
+ * killed leaves pages that the kernel holds for clean and that never reached the disk: they read well, until the power goes.
+ */
+const writeAgain = (disk: Disk, path: string, from: number, to: number): Promise<void> =>
+  withFile(disk, path, 'write', async (file) => {
+    const bytes = Buffer.allocUnsafe(Math.max(0, to - from));
+    const length = await file.read(bytes, from);
+    await file.write(bytes.subarray(0, length), from);
+  });
+
 /** Reads the last segment from its header to the end of its last whole group. @throws LogDamage */
 const findEnd = async (file: DiskFile, path: string, header: SegmentHeader, size: number) => {
   const index = new SparseIndex();
   let { base: next, chain } = header;
   let end = SEGMENT_HEADER_BYTES;
   let marked = true;
+  let vouched = SEGMENT_HEADER_BYTES;
   for await (const chunk of scan(file, SEGMENT_HEADER_BYTES, () => size)) {
     for (const at of chunk.groups) {
       const first = firstOf(chunk.bytes, at);
@@ -150,12 +167,15 @@ const findEnd = async (file: DiskFile, path: string, header: SegmentHeader, size
       marked = first === next;
     }
     const lastGroup = chunk.groups.at(-1);
-    if (lastGroup !== undefined) chain = chainAfter(chunk.bytes, lastGroup);
+    if (lastGroup !== undefined) {
+      chain = chainAfter(chunk.bytes, lastGroup);
+      vouched = Math.max(vouched, syncedOf(chunk.bytes, lastGroup));
+    }
     end = chunk.end;
     if (chunk.stop === undefined) continue;
     const tail = await judgeTail(file, end, size);
     if (tail === 'damage') throw new LogDamage({ file: path, offset: end, what: chunk.stop });
-    return { index, next, chain, end, marked, torn: tail === 'torn' };
+    return { index, next, chain, end, marked, vouched, torn: tail === 'torn' };
   }
-  return { index, next, chain, end, marked, torn: false };
+  return { index, next, chain, end, marked, vouched, torn: false };
 };

@@ -72,6 +72,12 @@ export class SegmentWriter {
     if (this.#segment.end >= this.#segmentBytes) await this.#rotate(next);
   }
 
+  /** Begins a new segment although this one is not full; nothing happens where it holds no events. */
+  async seal(next: Continuation): Promise<void> {
+    await this.mend(next);
+    if (this.#segment.base < next.base) await this.#rotate(next);
+  }
+
   /** Takes away what a failed write may have left; nothing happens where none failed. */
   async mend(next: Continuation): Promise<void> {
     if (!this.#suspect) return;

@@ -1,19 +1,32 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { Metadata, Subject } from '../../domain/envelope.ts';
+import type { Pruned } from '../../domain/keeping.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { withFile } from './durable-file.ts';
 import { type Damage, LogDamage } from './failure.ts';
-import { CHAIN_START, chainHex, headField, SALT_BYTES, SEGMENT_HEADER_BYTES } from './format.ts';
+import {
+  CHAIN_START,
+  chainHex,
+  headField,
+  SALT_BYTES,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+} from './format.ts';
 import { chainAfter, chainBefore, countOf, type EventPlace, firstOf, placesOf } from './group.ts';
+import { prunedBy, unjustified } from './horizon.ts';
 import { outOfOrder } from './read.ts';
 import { realDisk } from './real-disk.ts';
 import { readHeader, segmentPaths } from './recover.ts';
+import { Redactions } from './redactions.ts';
 import { type Chunk, scan } from './scan.ts';
 import { judgeTail } from './tail.ts';
 
 export interface VerifiedLog {
   readonly intact: true;
+  /** The first position that is there: 0, or where the log was pruned to. */
+  readonly horizon: number;
+  /** Position after the last event: their number, where nothing was pruned. */
   readonly events: number;
   /** Appends, marks left out. */
   readonly groups: number;
@@ -52,6 +65,27 @@ export const verifyLog = async (
   onProgress?: (progress: VerifyProgress) => void,
   disk: Disk = realDisk,
 ): Promise<VerifiedLog | DamagedLog> => {
+  let result = await verifyOnce(directory, onProgress, disk);
+  // What the writer redacted meanwhile is told of past the end that was looked at.
+  while (!result.intact && result.unexplained) {
+    const again = await verifyOnce(directory, onProgress, disk);
+    const same =
+      !again.intact &&
+      again.damage.file === result.damage.file &&
+      again.damage.offset === result.damage.offset;
+    result = again;
+    if (same) break;
+  }
+  return result.intact ? result : { intact: false, damage: result.damage };
+};
+
+type Pass = VerifiedLog | (DamagedLog & { readonly unexplained: boolean });
+
+const verifyOnce = async (
+  directory: string,
+  onProgress: ((progress: VerifyProgress) => void) | undefined,
+  disk: Disk,
+): Promise<Pass> => {
   const paths = await segmentPaths(disk, directory);
   const sizes = await Promise.all(paths.map((path) => disk.size(path)));
   const totalBytes = sizes.reduce((sum, size) => sum + size, 0);
@@ -61,17 +95,23 @@ export const verifyLog = async (
       await check.segment(path, sizes[number] ?? 0, number === paths.length - 1);
     }
   } catch (error) {
-    if (error instanceof LogDamage) return { intact: false, damage: error.damage };
-    throw error;
+    if (!(error instanceof LogDamage)) throw error;
+    const unexplained = check.unexplained();
+    return { intact: false, damage: unexplained ?? error.damage, unexplained: unexplained !== undefined };
   }
-  return check.result();
+  const unexplained = check.unexplained();
+  if (unexplained !== undefined) return { intact: false, damage: unexplained, unexplained: true };
+  const begins = check.beginsWrongly();
+  return begins === undefined ? check.result() : { intact: false, damage: begins, unexplained: false };
 };
 
 /** What has been seen so far. */
 class Check {
   readonly #disk: Disk;
   readonly #progress: (bytes: number, events: number) => void;
-  #first: Awaited<ReturnType<typeof readHeader>> | undefined;
+  readonly #redactions = new Redactions();
+  #first: { readonly path: string; readonly header: SegmentHeader } | undefined;
+  #pruned: Pruned | undefined;
   #next = 0;
   #groups = 0;
   #chain = CHAIN_START;
@@ -86,6 +126,7 @@ class Check {
   result(): VerifiedLog {
     return {
       intact: true,
+      horizon: this.#first?.header.base ?? 0,
       events: this.#next,
       groups: this.#groups,
       chain: chainHex(this.#chain),
@@ -93,9 +134,25 @@ class Check {
     };
   }
 
+  /** The first event whose data is neither what its head vouches for nor redacted. */
+  unexplained(): Damage | undefined {
+    return this.#redactions.unexplained();
+  }
+
+  /** A log that does not begin at 0 and tells of no pruning, once all of it was seen. */
+  beginsWrongly(): Damage | undefined {
+    if (this.#first === undefined) return undefined;
+    const what = unjustified(this.#first.header, this.#pruned);
+    return what === undefined ? undefined : { file: this.#first.path, offset: 0, what };
+  }
+
   async segment(path: string, size: number, last: boolean): Promise<void> {
-    const header = await readHeader(this.#disk, path, this.#first);
-    this.#first ??= header;
+    const header = await readHeader(this.#disk, path, this.#first?.header);
+    if (this.#first === undefined) {
+      this.#first = { path, header };
+      this.#next = header.base;
+      this.#chain = header.chain;
+    }
     const damage = (what: string) => new LogDamage({ file: path, offset: 0, what });
     if (header.base !== this.#next) {
       throw damage(`the segment begins at position ${header.base} where ${this.#next} is due`);
@@ -135,12 +192,27 @@ class Check {
     if (first !== this.#next) throw outOfOrder(file, offset + at, this.#next, first);
     if (chainBefore(bytes, at) !== this.#chain) throw damage('the hash chain breaks before this group');
     for (const place of placesOf(bytes, at)) {
-      const wrong = wrongWith(bytes, place, this.#next);
-      if (wrong !== undefined) throw damage(`event ${this.#next}: ${wrong}`);
+      this.#event(bytes, place, damage);
       this.#next += 1;
     }
     if (countOf(bytes, at) > 0) this.#groups += 1;
     this.#chain = chainAfter(bytes, at);
+  }
+
+  #event(bytes: Buffer, place: EventPlace, damage: (what: string) => LogDamage): void {
+    const due = this.#next;
+    const kept = bytes.toString('latin1', place.headAt + headField.dataHash, place.headText);
+    const found = hash('sha256', bytes.subarray(place.dataAt, place.dataEnd), 'binary');
+    const differs = place.position === due && kept !== found;
+    if (differs) {
+      const what = `event ${due}: its data has another hash than its head says, and no later event redacts it`;
+      this.#redactions.differs(due, chainHex(found), damage(what).damage);
+    }
+    const event = read(bytes, place, due);
+    if (typeof event === 'string') throw damage(`event ${due}: ${event}`);
+    if (differs) return;
+    if (event.type === 'payload-redacted') this.#redactions.note(due, event.data);
+    this.#pruned = prunedBy(event) ?? this.#pruned;
   }
 }
 
@@ -149,17 +221,15 @@ interface Stop {
   readonly what: string;
 }
 
-const wrongWith = (bytes: Buffer, place: EventPlace, due: number): string | undefined => {
+/** @returns the event, or what is wrong with it */
+const read = (bytes: Buffer, place: EventPlace, due: number): { type: string; data: unknown } | string => {
   if (place.position !== due) return `its head says position ${place.position}`;
-  const kept = bytes.toString('latin1', place.headAt + headField.dataHash, place.headText);
-  const found = hash('sha256', bytes.subarray(place.dataAt, place.dataEnd), 'binary');
-  if (kept !== found) return 'its data has another hash than its head says';
   try {
     const head = EnvelopeHead.safeParse(JSON.parse(bytes.toString('utf8', place.headText, place.headEnd)));
     if (!head.success) return `it is no envelope: ${z.prettifyError(head.error)}`;
-    JSON.parse(bytes.toString('utf8', place.dataAt + SALT_BYTES, place.dataEnd));
+    const data: unknown = JSON.parse(bytes.toString('utf8', place.dataAt + SALT_BYTES, place.dataEnd));
+    return { type: head.data.type, data };
   } catch (error) {
     return `it is not JSON: ${error instanceof Error ? error.message : String(error)}`;
   }
-  return undefined;
 };

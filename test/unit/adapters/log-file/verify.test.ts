@@ -64,7 +64,11 @@ describe('verifying a log', () => {
       await writeFile(path, changed);
       expect(await verifyLog(directory)).toMatchObject({
         intact: false,
-        damage: { file: path, offset: first, what: 'event 0: its data has another hash than its head says' },
+        damage: {
+          file: path,
+          offset: first,
+          what: 'event 0: its data has another hash than its head says, and no later event redacts it',
+        },
       });
       const forged = Buffer.from(bytes);
       forged.write('evil', forged.indexOf('"test.happened"') + 1);

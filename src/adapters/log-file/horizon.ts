@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { keepingEvents, type Pruned } from '../../domain/keeping.ts';
+import type { Disk } from './disk.ts';
+import { createDurably, withFile } from './durable-file.ts';
+import { LogDamage } from './failure.ts';
+import { chainHex, type SegmentHeader } from './format.ts';
+import { readForward } from './read.ts';
+import type { Segment } from './segment.ts';
+
+/**
+ * Where a log begins that was pruned. A `log-pruned` event says so; a small file says where that event is, so that a start
+ * need not look for it. The file proves nothing: without it the log is read through.
+ */
+const HINT_NAME = 'pruned.json';
+const HINT_BYTES = 256;
+const Hint = z.object({ event: z.number().int().nonnegative() });
+
+/** Notes where the event is; durable when it resolves. */
+export const noteHorizon = (disk: Disk, directory: string, event: number): Promise<void> =>
+  createDurably(disk, join(directory, HINT_NAME), Buffer.from(`${JSON.stringify({ event })}\n`));
+
+const hinted = async (disk: Disk, directory: string): Promise<number | undefined> => {
+  if (!(await disk.list(directory)).includes(HINT_NAME)) return undefined;
+  const bytes = Buffer.alloc(HINT_BYTES);
+  const length = await withFile(disk, join(directory, HINT_NAME), 'read', (file) => file.read(bytes, 0));
+  try {
+    return Hint.parse(JSON.parse(bytes.toString('utf8', 0, length))).event;
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
+    throw error;
+  }
+};
+
+/** What a `log-pruned` event says; undefined for any other. */
+export const prunedBy = (event: { readonly type: string; readonly data: unknown }): Pruned | undefined =>
+  event.type === 'log-pruned' ? keepingEvents['log-pruned'].data.parse(event.data) : undefined;
+
+/**
+ * What is wrong with a log that begins where its first file does.
+ * @param pruned the last pruning that the log tells of
+ */
+export const unjustified = (first: SegmentHeader, pruned: Pruned | undefined): string | undefined => {
+  if (first.base === 0) return undefined;
+  const missing = `the log begins at position ${first.base}; the segments before it are missing`;
+  if (pruned === undefined) return missing;
+  const horizon = Number(pruned.horizon);
+  // Files go oldest first: after a crash the log may still begin below its horizon.
+  if (first.base > horizon) return `${missing}, and it was pruned only up to ${horizon}`;
+  if (first.base === horizon && chainHex(first.chain) !== pruned.chain) {
+    return 'the hash chain does not begin here as it was when the log was pruned';
+  }
+  return undefined;
+};
+
+/** The pruning by which a log begins above position 0. @throws LogDamage where there is none */
+export const justifyHorizon = async (
+  disk: Disk,
+  directory: string,
+  segments: readonly Segment[],
+  first: SegmentHeader,
+): Promise<Pruned | undefined> => {
+  if (first.base === 0) return undefined;
+  const event = await hinted(disk, directory);
+  const near =
+    event === undefined || event < first.base ? undefined : await lastPruning(segments, event, event + 1);
+  const pruned = near ?? (await lastPruning(segments, first.base, Number.POSITIVE_INFINITY));
+  const wrong = unjustified(first, pruned);
+  if (wrong === undefined) return pruned;
+  throw new LogDamage({ file: segments[0]?.path ?? directory, offset: 0, what: wrong });
+};
+
+const lastPruning = async (
+  segments: readonly Segment[],
+  from: number,
+  to: number,
+): Promise<Pruned | undefined> => {
+  let found: Pruned | undefined;
+  for await (const batch of readForward(segments, from, to)) {
+    for (const event of batch) found = prunedBy(event) ?? found;
+  }
+  return found;
+};

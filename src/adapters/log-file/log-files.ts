@@ -1,0 +1,20 @@
+import type { Disk } from './disk.ts';
+import type { Segment } from './segment.ts';
+
+/** The files of an open log, for whoever keeps them: redacts, archives, prunes. */
+export interface LogFiles {
+  readonly disk: Disk;
+  readonly directory: string;
+  /** Hexadecimal; the same in every file of one log. */
+  readonly logId: string;
+  /** In order; the last one is being written, the others never change but by a redaction. */
+  readonly segments: readonly Segment[];
+  /** Closes the file that is being written and goes on in a new one. What was durable at the call is in closed files then. */
+  seal(): Promise<void>;
+  /**
+   * Reads no more from files whose events are all below a position, which becomes the horizon.
+   * @param archives where they can be found, for whoever asks for them
+   * @returns the files let go of, oldest first
+   */
+  letGo(horizon: number, archives: readonly string[]): readonly Segment[];
+}
