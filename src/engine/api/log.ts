@@ -2,17 +2,16 @@ import { firstDifference } from '../../domain/difference.ts';
 import type { Subject } from '../../domain/envelope.ts';
 import type { Fact } from '../../domain/event.ts';
 import { type Namespace, type Position, position } from '../../domain/identity.ts';
-import { Rejection } from '../../domain/rejection.ts';
-import { type DomainEvent, definitionOf } from '../../domain/world.ts';
+import type { DomainEvent } from '../../domain/world.ts';
 import { type EventPredicate, eventFilter } from '../../projections/event-filter.ts';
-import { summarise } from '../../projections/history.ts';
-import { matchesRemoved, resolveThing } from '../../projections/things.ts';
-import { freeingPositions, why } from '../../projections/why.ts';
 import { factOf } from '../ledger.ts';
 import type { LogApi, ToldEvent } from '../ports/api.ts';
 import { emptyViews, evolveViews } from '../views.ts';
 import { type Engine, orThrow, shown } from './engine.ts';
 import { follow } from './follow.ts';
+import { subjectsIn } from './subjects.ts';
+import { told } from './told.ts';
+import { tellWhy } from './why.ts';
 
 /** What the log tells. */
 export const logApi = (engine: Engine): LogApi => ({
@@ -20,16 +19,6 @@ export const logApi = (engine: Engine): LogApi => ({
   history: (query) => history(engine, query),
   why: (query) => tellWhy(engine, query),
   verify: (progress) => verify(engine, progress),
-});
-
-const told = (fact: Fact<DomainEvent>): ToldEvent => ({
-  position: fact.position,
-  type: fact.type,
-  version: definitionOf(fact.type)?.version ?? 1,
-  subject: fact.subject,
-  data: fact.data,
-  meta: fact.meta,
-  summary: summarise(fact),
 });
 
 /** Durable facts from a position on that are wanted, to what is durable now. */
@@ -65,21 +54,11 @@ async function* events(
 }
 
 /** The subjects that a text means, here or gone. @throws Rejection `not-found` where the log has never heard of it */
-const subjectsOf = async (
+export const subjectsOf = (
   engine: Engine,
   namespace: Namespace,
   thing: string,
-): Promise<ReadonlySet<Subject>> => {
-  const here = orThrow(resolveThing(shown(engine), namespace, thing));
-  if (here.length > 0) return new Set(here);
-  const gone = new Set<Subject>();
-  for await (const fact of scan(engine, position(0n), matchesRemoved(thing))) gone.add(fact.subject);
-  if (gone.size > 0) return gone;
-  throw new Rejection(
-    'not-found',
-    `the log knows nothing called '${thing}' in namespace '${namespace}'; give an id, a name, a digest or a key`,
-  );
-};
+): Promise<ReadonlySet<Subject>> => subjectsIn(engine, shown(engine), namespace, thing);
 
 async function* history(
   engine: Engine,
@@ -98,24 +77,6 @@ const concerns =
     const { namespace, snapshotter, name } = fact.data;
     return subjects.has(`snapshot/${namespace}/${snapshotter}/${name}` as Subject);
   };
-
-const tellWhy = async (engine: Engine, { namespace, thing }: { namespace: Namespace; thing: string }) => {
-  const subjects = await subjectsOf(engine, namespace, thing);
-  const { references } = engine.ledger.durable;
-  const answers = [...subjects].map((subject) => why(references, subject));
-  const answer = answers.find(({ kept }) => kept) ?? answers[0];
-  if (answer === undefined) throw new Rejection('not-found', `the log knows nothing called '${thing}'`);
-  const { subject, kept, path } = answer;
-  const edges = path.map(({ from, to, kind, since }) => ({ from, to, kind, since }));
-  if (kept) return { subject, kept, path: edges, freed: [] };
-  const own: Fact<DomainEvent>[] = [];
-  for await (const fact of scan(engine, position(0n), concerns(subjects))) own.push(fact);
-  const positions = new Set(answer.freedBy === undefined ? freeingPositions(own) : [answer.freedBy]);
-  const freed: ToldEvent[] = [];
-  for await (const fact of scan(engine, position(0n), (one) => positions.has(one.position)))
-    freed.push(told(fact));
-  return { subject, kept, path: edges, freed };
-};
 
 /** The files first, then that the views in memory are what a replay from zero gives. */
 const verify = async (engine: Engine, progress: (checked: number, total: number) => void) => {
