@@ -88,6 +88,24 @@ export const emptyGraph: ReferenceGraph = {
   suspects: PersistentMap.empty(),
 };
 
+/** A graph from all but who is kept by whom, which the keepers tell. */
+export const graphOf = (rest: Omit<ReferenceGraph, 'incoming'>): ReferenceGraph => {
+  const incoming = new Map<Subject, Edge[]>();
+  for (const node of rest.nodes.values()) {
+    for (const edge of node.out.values()) {
+      const edges = incoming.get(edge.to);
+      if (edges === undefined) incoming.set(edge.to, [edge]);
+      else edges.push(edge);
+    }
+  }
+  const keepers = (edges: readonly Edge[]) =>
+    PersistentMap.from(edges.map((edge) => [inKey(edge), edge] as const));
+  return {
+    ...rest,
+    incoming: PersistentMap.from([...incoming].map(([subject, edges]) => [subject, keepers(edges)] as const)),
+  };
+};
+
 const outKey = ({ kind, to, via }: NewEdge) => `${kind} ${to} ${via ?? ''}`;
 const inKey = ({ kind, from, via }: Edge) => `${kind} ${from} ${via ?? ''}`;
 

@@ -1,0 +1,94 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Fact } from '../../../src/domain/event.ts';
+import type { DomainEvent } from '../../../src/domain/world.ts';
+import { emptyViews, evolveViews, type Views } from '../../../src/engine/views.ts';
+import { encodeViews, ViewsDecoder, viewsSchema } from '../../../src/engine/views-codec.ts';
+import { eventFrom, factOf } from '../../support/given.ts';
+import { plain } from '../../support/plain.ts';
+import { anyCommand, logOf } from '../domain/random-commands.ts';
+
+const histories = fc.array(anyCommand, { minLength: 20, maxLength: 120, size: 'max' }).map(logOf);
+const folded = (facts: readonly Fact<DomainEvent>[]): Views => facts.reduce(evolveViews, emptyViews);
+
+const linesOf = (views: Views): readonly string[] => [...encodeViews(views)];
+const decoded = (lines: Iterable<string>): Views => {
+  const decoder = new ViewsDecoder();
+  for (const line of lines) decoder.take(line);
+  return decoder.views();
+};
+
+describe('views as text', () => {
+  it('are the same once read back, at every position of any history', () => {
+    fc.assert(
+      fc.property(histories, (facts) => {
+        let views: Views = emptyViews;
+        for (const fact of facts) {
+          views = evolveViews(views, fact);
+          expect(plain(decoded(linesOf(views)))).toEqual(plain(views));
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('go on as the views that they were made from', () => {
+    fc.assert(
+      fc.property(histories, fc.nat(), (facts, where) => {
+        const at = where % (facts.length + 1);
+        const saved = decoded(linesOf(folded(facts.slice(0, at))));
+        expect(plain(facts.slice(at).reduce(evolveViews, saved))).toEqual(plain(folded(facts)));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('are the same text whichever way the views came about', () => {
+    fc.assert(
+      fc.property(histories, (facts) => {
+        const lines = linesOf(folded(facts));
+        expect(linesOf(decoded(lines))).toEqual(lines);
+        expect(linesOf(folded(facts))).toEqual(lines);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('hold one line break less than they have lines: a line has none', () => {
+    const namespace = {
+      type: 'namespace-created' as const,
+      data: { namespace: 'a', labels: { note: 'x\ny' } },
+    };
+    for (const line of linesOf(folded([factOf(eventFrom(namespace), 0)]))) expect(line).not.toContain('\n');
+  });
+
+  it.each([{ $int: 'no number' }, { $map: 'x' }, { $$int: '7', $: '' }, JSON.parse('{"__proto__":"x"}')])(
+    'keep labels that look like marks of this text: %o',
+    (labels) => {
+      const views = folded([
+        factOf(eventFrom({ type: 'namespace-created', data: { namespace: 'a', labels } }), 0),
+      ]);
+      expect(plain(decoded(linesOf(views)))).toEqual(plain(views));
+    },
+  );
+});
+
+describe('text that is no views', () => {
+  const lines = linesOf(emptyViews);
+  it.each([
+    ['a line is missing', lines.slice(1), /missing/],
+    ['a line comes twice', [...lines, ...lines.slice(0, 1)], /twice/],
+    ['a part is unknown', [...lines, '{"at":["world","weather"],"is":"fine"}'], /weather is unknown/],
+    ['an entry stands alone', ['["a",1]'], /before the map/],
+    ['a line is cut', [lines[0]?.slice(0, -1) ?? ''], /JSON/],
+  ])('is refused where %s', (_, text, message) => {
+    expect(() => decoded(text)).toThrow(message);
+  });
+});
+
+describe('the schema of views', () => {
+  it('names every kind of event with its version', () => {
+    expect(viewsSchema).toMatch(/^views \d+, blob-committed \d+, /);
+    expect(viewsSchema).toContain('task-exited 1');
+  });
+});
