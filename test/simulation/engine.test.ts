@@ -1,12 +1,13 @@
 import { EMPTY } from 'rxjs';
 import { expect, it } from 'vitest';
-import { memoryLog } from '../../src/adapters/log-memory/memory-log.ts';
+import { openFileLog } from '../../src/adapters/log-file/file-log.ts';
 import { firstDifference } from '../../src/domain/difference.ts';
 import { ContainerId, ImageName, type Timestamp } from '../../src/domain/identity.ts';
 import { Rejection } from '../../src/domain/rejection.ts';
 import { isOnHost } from '../../src/domain/tasks.ts';
 import { Ledger } from '../../src/engine/ledger.ts';
 import { performersOf } from '../../src/engine/performers.ts';
+import type { Log } from '../../src/engine/ports/log.ts';
 import type { Ports } from '../../src/engine/ports/ports.ts';
 import type { CreateTask, Exit, ProbedTask } from '../../src/engine/ports/runtime.ts';
 import type { TaskKey } from '../../src/engine/ports/task-key.ts';
@@ -17,12 +18,12 @@ import { createContainer, removeContainer } from '../../src/workflows/container.
 import { startExec } from '../../src/workflows/exec.ts';
 import type { Workflow } from '../../src/workflows/steps.ts';
 import { carryOut, pause, resume, startTask, stop } from '../../src/workflows/task.ts';
-import { gatedLog } from '../support/gated-log.ts';
+import { FakeDisk } from '../support/fake-disk.ts';
 import { seededRandom } from '../support/random.ts';
 import { containerConfig, quietLogger, taskKey } from '../support/task.ts';
 
 const only = process.env.SHIPLOG_SEED;
-const seeds = only === undefined ? Array.from({ length: 250 }, (_, at) => at + 1) : [Number(only)];
+const seeds = only === undefined ? Array.from({ length: 200 }, (_, at) => at + 1) : [Number(only)];
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const keyOf = ({ namespace, id }: TaskKey) => `${namespace}/${id}`;
 const digest = `sha256:${'ab'.repeat(32)}` as never;
@@ -45,13 +46,28 @@ class Host {
   readonly streams = new Set<string>();
   readonly snapshots = new Set<string>();
   readonly files = new Set<string>();
-  readonly log = memoryLog();
+  readonly disk: FakeDisk;
   trouble = 0;
   names = 0;
   clock = 1_795_000_000_000_000;
+  boots = 1;
 
   constructor(seed: number) {
     this.random = seededRandom(seed);
+    this.disk = new FakeDisk(this.random);
+  }
+
+  openLog(): Promise<Log> {
+    return openFileLog({ directory: '/log', disk: this.disk.mounted(), segmentBytes: 64 * 1024 });
+  }
+
+  /** The power goes: what was not synced, and everything that lives in memory. */
+  cutPower(): void {
+    this.disk.crash();
+    this.shims.clear();
+    this.mounts.clear();
+    this.streams.clear();
+    this.boots += 1;
   }
 
   fresh(): number {
@@ -82,15 +98,15 @@ class Host {
 /** One life of the daemon on a host. */
 class Life {
   readonly host: Host;
-  readonly log: ReturnType<typeof gatedLog>;
+  readonly rebooted: boolean;
   alive = true;
   ledger: Ledger | undefined;
   runner: WorkflowRunner | undefined;
   supervisor: Supervisor | undefined;
 
-  constructor(host: Host) {
+  constructor(host: Host, rebooted: boolean) {
     this.host = host;
-    this.log = gatedLog(host.log);
+    this.rebooted = rebooted;
   }
 
   /** An act on the host: slow, it may fail before or after it was done, and a dead daemon never hears of it. */
@@ -113,7 +129,7 @@ class Life {
     throw new Rejection('not-found', `no task ${keyOf(task)}`);
   }
 
-  #ports(): Ports {
+  #ports(log: Log): Ports {
     const { host } = this;
     const act = <T>(work: () => T) => this.#act(work);
     const config = {
@@ -134,9 +150,9 @@ class Life {
       host.shims.delete(keyOf(task));
     };
     return {
-      log: this.log,
+      log,
       clock: {
-        now: () => ({ wall: host.tick(), mono: host.clock, boot: 'boot' }),
+        now: () => ({ wall: host.tick(), mono: host.clock, boot: `boot-${host.boots}` }),
         sleep: () => new Promise(() => undefined),
       },
       names: {
@@ -231,7 +247,7 @@ class Life {
       logger: quietLogger,
       host: {
         platform: { os: 'linux', architecture: 'amd64' },
-        boot: 'boot',
+        boot: `boot-${host.boots}`,
         rootsDirectory: '/roots',
         rootOf: (task: TaskKey) => `/roots/${keyOf(task)}`,
         logOf: (task: TaskKey) => ({ path: keyOf(task), maxBytes: 1, maxFiles: 1 }),
@@ -240,36 +256,26 @@ class Life {
   }
 
   async boot(): Promise<void> {
-    const ports = this.#ports();
-    const ledger = await Ledger.open(this.log, ports.clock);
+    const log = await this.host.openLog();
+    const ports = this.#ports(log);
+    const ledger = await Ledger.open(log, ports.clock);
     const runner = new WorkflowRunner(ledger, performersOf(ports, ledger));
     const supervisor = new Supervisor(ledger, runner, ports.runtime, quietLogger, actor);
     Object.assign(this, { ledger, runner, supervisor });
     supervisor.start();
-    await this.#pumping(recover({ ledger, ports, runner, supervisor, cause, rebooted: false }));
-  }
-
-  /** Lets the log become durable while something is awaited. */
-  async #pumping(work: Promise<unknown>): Promise<void> {
-    let over = false;
-    const ended = work.finally(() => {
-      over = true;
-    });
-    ended.catch(() => undefined);
-    while (!over) {
-      await turn();
-      await this.log.flush();
-    }
-    await ended;
-  }
-
-  async rest(): Promise<void> {
-    for (let turns = 0; turns < 60; turns += 1) {
-      await turn();
-      await this.log.flush();
-    }
+    await recover({ ledger, ports, runner, supervisor, cause, rebooted: this.rebooted });
   }
 }
+
+const turns = async (count: number): Promise<void> => {
+  for (let left = count; left > 0; left -= 1) await turn();
+};
+
+/** The log as a start after a kill would find it. */
+const reopened = (host: Host): Promise<Log> => {
+  host.disk.kill();
+  return host.openLog();
+};
 
 /** @returns how many events it took */
 const simulate = async (seed: number): Promise<number> => {
@@ -330,34 +336,40 @@ const simulate = async (seed: number): Promise<number> => {
     ];
     return (pick(kinds) ?? make)() as Workflow<unknown>;
   };
+  let rebooted = false;
   for (let daemon = 0; daemon < 3; daemon += 1) {
-    const life = new Life(host);
+    const life = new Life(host, rebooted);
     host.trouble = 0;
+    host.disk.trouble = 0;
     await life.boot();
     host.trouble = random() < 0.5 ? 0.05 : 0;
     for (let step = Math.floor(random() * 40); step > 0; step -= 1) {
       if (random() < 0.5) life.runner?.run(command(life), { cause }).catch(() => undefined);
       if (random() < 0.1) host.end(pick([...host.shims.keys()]) ?? '', 3);
-      if (random() < 0.04) life.log.fail();
-      else if (random() < 0.6) await life.log.flush(1 + Math.floor(random() * 3));
-      await turn();
+      // A disk that fails for a while, and then works again.
+      if (random() < 0.1) host.disk.trouble = random() < 0.5 ? 0.3 : 0;
+      await turns(1 + Math.floor(random() * 8));
     }
-    // Killed: what was not durable is gone, and nothing answers any more.
+    // Killed: what was not durable may be gone, and nothing answers any more.
     life.alive = false;
+    rebooted = random() < 0.4;
+    if (rebooted) host.cutPower();
+    else host.disk.kill();
     if (random() < 0.5) for (const key of host.shims.keys()) if (random() < 0.3) host.end(key, 4);
-    for (let turns = 0; turns < 6; turns += 1) await turn();
+    await turns(6);
   }
   host.trouble = 0;
-  const last = new Life(host);
+  host.disk.trouble = 0;
+  const last = new Life(host, rebooted);
   await last.boot();
-  await last.rest();
+  await turns(300);
   const { ledger } = last;
   if (ledger === undefined) throw new Error('it did not start');
   const { world } = ledger.durable;
   expect(
     firstDifference(
       (
-        await Ledger.open(host.log, {
+        await Ledger.open(await reopened(host), {
           now: () => {
             throw new Error('no clock');
           },
