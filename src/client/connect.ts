@@ -4,6 +4,7 @@ import { Images } from '../gen/shiplog/v1/images_pb.ts';
 import { Log } from '../gen/shiplog/v1/log_pb.ts';
 import { Resources } from '../gen/shiplog/v1/resources_pb.ts';
 import { System } from '../gen/shiplog/v1/system_pb.ts';
+import { Time } from '../gen/shiplog/v1/time_pb.ts';
 import { defaultAddress, parseAddress } from './address.ts';
 import { type Caller, callerMetadata } from './metadata.ts';
 import { type ServiceClient, serviceClient } from './service-client.ts';
@@ -23,6 +24,7 @@ export interface ShiplogClient {
   readonly log: ServiceClient<typeof Log>;
   readonly system: ServiceClient<typeof System>;
   readonly resources: ServiceClient<typeof Resources>;
+  readonly time: ServiceClient<typeof Time>;
   /** Frees the connection; calls under way fail. */
   close(): void;
 }
@@ -50,6 +52,7 @@ export const connect = (options: ConnectOptions = {}): ShiplogClient => {
     log: serviceClient(channel, Log),
     system: serviceClient(channel, System),
     resources: serviceClient(channel, Resources),
+    time: serviceClient(channel, Time),
     close: () => grpc.close(),
   };
 };

@@ -9,6 +9,7 @@ import { Images } from '../../gen/shiplog/v1/images_pb.ts';
 import { Log } from '../../gen/shiplog/v1/log_pb.ts';
 import { Resources } from '../../gen/shiplog/v1/resources_pb.ts';
 import { System } from '../../gen/shiplog/v1/system_pb.ts';
+import { Time } from '../../gen/shiplog/v1/time_pb.ts';
 import { trackCalls } from './calls.ts';
 import { connectionsInto } from './connections.ts';
 import { containersService } from './containers.ts';
@@ -20,6 +21,7 @@ import { listenOn } from './listen.ts';
 import { logService } from './log.ts';
 import { resourcesService } from './resources.ts';
 import { systemService } from './system.ts';
+import { timeService } from './time.ts';
 
 export interface ServeOptions {
   /** Absolute path of the unix socket. */
@@ -68,7 +70,8 @@ export const serve = async ({ address, api, names, logger }: ServeOptions): Prom
   addService(grpc, Log, logService(api.log), calls.open);
   addService(grpc, System, systemService(api.system), calls.open);
   addService(grpc, Resources, resourcesService(api.resources), calls.open);
-  const served = [Images, Containers, Log, System, Resources].map(({ typeName }) => typeName);
+  addService(grpc, Time, timeService(api.time), calls.open);
+  const served = [Images, Containers, Log, System, Resources, Time].map(({ typeName }) => typeName);
   addService(grpc, Health, healthService(served), calls.open);
   const listening = await listenOn(address, connections.accept);
 

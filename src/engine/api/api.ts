@@ -7,6 +7,7 @@ import { logApi } from './log.ts';
 import { resourcesApi } from './resources.ts';
 import { sessionsApi } from './sessions.ts';
 import { systemApi } from './system.ts';
+import { timeApi } from './time.ts';
 
 /** Everything that the daemon does. */
 export const apiOf = (engine: Engine): Api => ({
@@ -15,4 +16,5 @@ export const apiOf = (engine: Engine): Api => ({
   log: logApi(engine),
   system: systemApi(engine),
   resources: resourcesApi(engine),
+  time: timeApi(engine),
 });

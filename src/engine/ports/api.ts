@@ -8,9 +8,11 @@ import type { ContainerView } from '../../projections/containers.ts';
 import type { ItemKind, ItemStatus, TransferReport } from '../../workflows/effects.ts';
 import type { At } from './at.ts';
 import type { Cause } from './cause.ts';
+import type { CopyStatus } from './replica.ts';
 import type { ResourcesApi } from './resources-api.ts';
 import type { TerminalSize } from './runtime.ts';
 import type { LogEntry, OutputChunk } from './stdio.ts';
+import type { TimeApi } from './time-api.ts';
 
 /**
  * What Shiplog does for whoever drives it: the gRPC services, later others. One method of a transport is one method here;
@@ -23,6 +25,7 @@ export interface Api {
   readonly log: LogApi;
   readonly system: SystemApi;
   readonly resources: ResourcesApi;
+  readonly time: TimeApi;
 }
 
 /** Who calls, until when, and where progress goes. */
@@ -267,6 +270,8 @@ export interface HostCounts {
 }
 
 export interface HostInfo extends HostCounts {
+  /** Absent where the log is on this host only. */
+  readonly logCopy?: CopyStatus;
   readonly root: string;
   readonly state: string;
   readonly pid: number;
