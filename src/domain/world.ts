@@ -81,6 +81,17 @@ import {
 import { PersistentMap } from './persistent-map.ts';
 import type { Rejection } from './rejection.ts';
 import {
+  decideSigning,
+  evolveSigning,
+  noSigning,
+  type Signing,
+  type SigningCommand,
+  type SigningEvent,
+  signingCommands,
+  signingEvents,
+  signingSubject,
+} from './signing.ts';
+import {
   decideSnapshot,
   evolveSnapshots,
   noSnapshots,
@@ -118,6 +129,7 @@ export const eventTables = {
   task: taskEvents,
   transfer: transferEvents,
   keeping: keepingEvents,
+  signing: signingEvents,
 } as const;
 
 /** Every kind of command there is, by kind of thing. */
@@ -132,6 +144,7 @@ export const commandTables = {
   task: taskCommands,
   transfer: transferCommands,
   keeping: keepingCommands,
+  signing: signingCommands,
 } as const;
 
 export type Kind = keyof typeof eventTables;
@@ -148,6 +161,7 @@ interface Events {
   readonly task: TaskEvent;
   readonly transfer: TransferEvent;
   readonly keeping: KeepingEvent;
+  readonly signing: SigningEvent;
 }
 interface Commands {
   readonly host: HostCommand;
@@ -160,6 +174,7 @@ interface Commands {
   readonly task: TaskCommand;
   readonly transfer: TransferCommand;
   readonly keeping: KeepingCommand;
+  readonly signing: SigningCommand;
 }
 export type DomainEvent = Events[Kind];
 export type Command = Commands[Kind];
@@ -178,6 +193,7 @@ export interface World {
   readonly task: Tasks;
   readonly transfer: Transfers;
   readonly keeping: Keeping;
+  readonly signing: Signing;
   /** How many images, containers, snapshots, leases and blobs live in each namespace. */
   readonly population: PersistentMap<number>;
 }
@@ -194,6 +210,7 @@ export const emptyWorld: World = {
   task: noTasks,
   transfer: noTransfers,
   keeping: nothingKept,
+  signing: noSigning,
   population: PersistentMap.empty(),
 };
 
@@ -240,6 +257,7 @@ const subjects: Subjects = {
   task: ({ data }) => containerSubject(data.namespace, data.id),
   transfer: ({ data }) => transferSubject(data.namespace, data.id),
   keeping: () => hostSubject,
+  signing: signingSubject,
 };
 const subjectIn = <K extends Kind>({ kind, item }: Kinded<Events, K>): Subject => subjects[kind](item);
 
@@ -266,6 +284,7 @@ const evolvers: Evolvers = {
   task: (world, event) => ({ ...world, task: evolveTasks(world.task, event) }),
   transfer: (world, event) => ({ ...world, transfer: evolveTransfers(world.transfer, event) }),
   keeping: (world, event) => ({ ...world, keeping: evolveKeeping(world.keeping, event) }),
+  signing: (world, event) => ({ ...world, signing: evolveSigning(world.signing, event) }),
 };
 const evolveIn = <K extends Kind>(world: World, { kind, item }: Kinded<Facts, K>): World =>
   evolvers[kind](world, item);
@@ -310,6 +329,7 @@ const deciders: Deciders = {
     ),
   transfer: (command, world) => decideTransfer(command, world.transfer),
   keeping: (command, world) => decideKeeping(command, world.keeping, world.position),
+  signing: (command, world) => decideSigning(command, world.signing),
 };
 const decideIn = <K extends Kind>({ kind, item }: Kinded<Commands, K>, world: World): Decision =>
   deciders[kind](item, world);

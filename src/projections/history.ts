@@ -103,6 +103,11 @@ const sentences: Sentences = {
   'log-archived': ({ directory, from, until }) => `events ${from} to ${until} archived in ${directory}`,
   'log-pruned': ({ horizon, archives }) =>
     `log pruned, it begins at ${horizon}; before it: ${archives.length === 0 ? 'not archived' : archives.join(', ')}`,
+
+  'signing-key-created': ({ vkey }) => `heads of the log are signed with ${vkey}`,
+  'signing-key-rotated': ({ from, to }) => `signing key rotated from ${from} to ${to}`,
+  'signing-stopped': ({ what, detail }) => `heads of the log are no longer signed (${what}): ${detail}`,
+  'signing-key-replaced': ({ from, to }) => `signing began anew: ${to} in place of ${from}`,
 };
 
 const signalWords = (signal: number): string => {

@@ -85,6 +85,11 @@ export const activities = {
   'payload-redacted': { activity: 'update', severity: 'medium' },
   'log-archived': other,
   'log-pruned': { activity: 'delete', severity: 'medium' },
+
+  'signing-key-created': create,
+  'signing-key-rotated': update,
+  'signing-stopped': { activity: 'other', failed: true, severity: 'high' },
+  'signing-key-replaced': { activity: 'update', severity: 'high' },
 } as const satisfies Record<DomainEvent['type'], Reading>;
 
 /** How an event reads; one of a later version's types is `other`. */
