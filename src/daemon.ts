@@ -10,7 +10,6 @@ import { createContainerFiles } from './adapters/linux/container-files.ts';
 import { createHostInspector, hostPlatform, sha256 } from './adapters/linux/host.ts';
 import { createNames } from './adapters/linux/names.ts';
 import { createProcessTable } from './adapters/linux/processes.ts';
-import { openFileLog } from './adapters/log-file/file-log.ts';
 import { createLogInspector } from './adapters/log-file/inspector.ts';
 import { createMounter } from './adapters/overlay/mounter.ts';
 import { createOverlayStore } from './adapters/overlay/store.ts';
@@ -21,6 +20,7 @@ import { holderEntry } from './adapters/stdio/holder-entry.ts';
 import { createContainerLogs } from './adapters/stdio/log-reader.ts';
 import { createStdio } from './adapters/stdio/stdio.ts';
 import { createLayerApplier } from './adapters/unpack/applier.ts';
+import type { Rejection } from './domain/rejection.ts';
 import { apiOf } from './engine/api/api.ts';
 import { Collector } from './engine/collector.ts';
 import { Ledger } from './engine/ledger.ts';
@@ -33,6 +33,7 @@ import { recover } from './engine/recover.ts';
 import { Supervisor } from './engine/supervisor.ts';
 import { Timeline } from './engine/timeline.ts';
 import { WorkflowRunner } from './engine/workflow-runner.ts';
+import { openLogHome } from './log-home.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -40,6 +41,8 @@ export interface DaemonOptions {
   readonly version: string;
   readonly revision: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Told when another daemon has taken over this host's log: nothing can be recorded any more. */
+  readonly onFencedOut: (reason: Rejection) => void;
 }
 
 export interface Daemon {
@@ -55,11 +58,9 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   const boot = bootId();
   const clock = createClock(boot);
   const logDirectory = join(config.root, 'log');
-  const log = await openFileLog({
-    directory: logDirectory,
-    segmentBytes: config.event_log.segment_bytes,
-    onTornTail: (torn) => logger.warn('an unfinished write at the end of the log was cut off', { ...torn }),
-  });
+  const { onFencedOut } = options;
+  const home = await openLogHome({ config, directory: logDirectory, clock, logger, onFencedOut });
+  const { log } = home;
   const ledger = await Ledger.open(log, clock);
   const lastBoot = ledger.head.world.host.boot;
 
@@ -146,8 +147,9 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   const { delay, interval } = config.gc;
   const collector = new Collector(ledger, clock, names, logger, { actor, delay, interval });
   const cause = { actor, correlation: names.sortable() };
-  const freshHostId = names.sortable();
+  const { freshHostId } = home;
   await ledger.dispatch([{ type: 'start-daemon', version, freshHostId, pid: process.pid }], cause);
+  home.begin(ledger.head.world.host.hostId);
   supervisor.start();
   const rebooted = lastBoot !== '' && lastBoot !== boot;
   await recover({ ledger, ports, runner, supervisor, cause, rebooted });
@@ -160,9 +162,10 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     pid: process.pid,
     defaultRuntime: { name: config.runtimes.default, binary: config.runtimes.binary },
   };
+  const copy = home.copy === undefined ? {} : { logCopy: home.copy };
   const server = await serve({
     address: config.grpc.address,
-    api: apiOf({ ports, ledger, runner, collector, timeline: new Timeline(log, ledger), about }),
+    api: apiOf({ ports, ledger, runner, collector, timeline: new Timeline(log, ledger), about, ...copy }),
     names,
     logger,
   });
@@ -183,7 +186,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       await runtime.close();
       stdio.disconnect();
       await Promise.all([registry.close(), ports.layers.close()]);
-      await log.close();
+      await home.close();
     },
   };
 };

@@ -7,6 +7,9 @@ import { createNotifier } from './adapters/systemd/notifier.ts';
 import { startDaemon } from './daemon.ts';
 import { asRejection } from './domain/rejection.ts';
 
+/** EX_CONFIG of sysexits.h: starting again would not help, and systemd is told not to (packaging/shiplogd.service). */
+const FENCED_OUT = 78;
+
 /** The program `shiplogd`: the process around the daemon. */
 const main = async (): Promise<void> => {
   const invocation = parseArguments(process.argv.slice(2), manifest.version);
@@ -25,6 +28,13 @@ const main = async (): Promise<void> => {
     version: manifest.version,
     revision: process.env.SHIPLOG_REVISION ?? '',
     env: process.env,
+    onFencedOut: (reason) => {
+      logger.error('another daemon writes the log of this host; stopping, containers run on', {
+        error: reason,
+      });
+      // Callers are told first.
+      setTimeout(() => process.exit(FENCED_OUT), 250);
+    },
   });
   notifier.ready();
   logger.info('ready', { address: config.grpc.address, root: config.root, pid: process.pid });

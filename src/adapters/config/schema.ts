@@ -35,6 +35,39 @@ const eventLog = z.object({
     ),
 });
 
+const kurrentdb = z.object({
+  url: z
+    .string({ error: 'must be a connection string, or empty' })
+    .prefault('')
+    .meta(
+      about(
+        "Connection string such as 'esdb://user:password@host:2113'; '' keeps the log on this host only. It may hold a password: let only root read this file.",
+      ),
+    ),
+  mode: oneOf(['replica', 'primary'])
+    .prefault('replica')
+    .meta(
+      about(
+        'replica: the files of this host are the truth and are shipped there. primary: a command is answered when the cluster has its events; the files are a cache.',
+      ),
+    ),
+  host_id: z
+    .string()
+    .regex(/^(?:[A-Za-z0-9][A-Za-z0-9._-]{0,127})?$/, 'must be 1 to 128 letters, digits, ".", "_" or "-"')
+    .prefault('')
+    .meta(
+      about(
+        "Id of this host at its first start; the stream is shiplog-ID. '' makes one. It can't change later.",
+      ),
+    ),
+  give_up: duration('1s', '10m')
+    .prefault('30s')
+    .meta(about('primary: a command fails when the cluster is out of reach for so long.', 'duration')),
+  stop_timeout: duration('0ms', '10m')
+    .prefault('3s')
+    .meta(about('replica: at a stop the rest is shipped within this.', 'duration')),
+});
+
 const registry = z.object({
   config_path: path()
     .prefault('/etc/shiplog/certs.d')
@@ -114,6 +147,10 @@ export const ConfigSchema = z.object({
   grpc: table(grpc, 'The API.'),
   log: table(log, "The daemon's own log, for operators."),
   event_log: table(eventLog, 'The event log, the source of truth.'),
+  kurrentdb: table(
+    kurrentdb,
+    'A second home of the event log: KurrentDB (EventStoreDB); see docs/kurrentdb.md.',
+  ),
   registry: table(registry, 'Pulling and pushing.'),
   unpack: table(unpack, 'Unpacking layers. A layer over a limit is refused.'),
   runtimes: table(runtimes, 'What runs containers.'),

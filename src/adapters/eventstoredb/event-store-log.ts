@@ -22,6 +22,8 @@ export interface EventStoreLogOptions {
   readonly hostId: string;
   readonly logger?: Logger;
   readonly limits?: Partial<EventStoreLimits>;
+  /** Breaks off what is under way: appends and reads fail, and nothing more is sent. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -37,11 +39,19 @@ export const openEventStoreLog = async (options: EventStoreLogOptions): Promise<
   const stream = streamOfHost(hostId);
   const connection = new Connection(settingsOf(connectionString), limits.deadlineMs, logger);
   const reader = new StreamReader(connection, stream, limits, logger);
+  const breakOff = (): void => {
+    connection
+      .close()
+      .catch((error: unknown) => logger?.debug('Leaving KurrentDB failed', { stream, error }));
+  };
+  options.signal?.addEventListener('abort', breakOff, { once: true });
   try {
     const length = await reader.length();
     const writer = new StreamWriter(connection, reader, limits, logger);
-    return new EventStoreLog({ connection, reader, writer, limits, length });
+    const letGo = (): void => options.signal?.removeEventListener('abort', breakOff);
+    return new EventStoreLog({ connection, reader, writer, limits, length, letGo });
   } catch (error) {
+    options.signal?.removeEventListener('abort', breakOff);
     await connection.close();
     throw error;
   }
@@ -54,6 +64,8 @@ interface Parts {
   readonly limits: EventStoreLimits;
   /** Events in the stream. */
   readonly length: bigint;
+  /** Forgets the signal. */
+  readonly letGo: () => void;
 }
 
 /** Somebody who waits until everything below `until` is durable. */
@@ -227,6 +239,7 @@ class EventStoreLog implements Log {
     await this.#running;
     await turn();
     await this.#feed.end();
+    this.#parts.letGo();
     await this.#parts.connection.close();
   }
 }

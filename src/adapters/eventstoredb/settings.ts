@@ -51,6 +51,16 @@ export const settingsOf = (connectionString: string): Settings => {
   return { connection: connectionOf(options), channel, credentials: options.defaultCredentials };
 };
 
+/** Where a connection string leads, for people: hosts and ports, never the password. @throws as {@link settingsOf} */
+export const placeOf = (connectionString: string): string => {
+  const { connection } = settingsOf(connectionString);
+  const hosts =
+    'endpoints' in connection
+      ? connection.endpoints
+      : ['discover' in connection ? connection.discover : connection.endpoint];
+  return hosts.map((host) => (typeof host === 'string' ? host : `${host.address}:${host.port}`)).join(',');
+};
+
 const refusal = (what: string): Rejection =>
   new Rejection(
     'invalid-argument',

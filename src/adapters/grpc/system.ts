@@ -1,8 +1,9 @@
 import type { HostCounts, SystemApi } from '../../engine/ports/api.ts';
+import type { CopyStatus } from '../../engine/ports/replica.ts';
 import type { System } from '../../gen/shiplog/v1/system_pb.ts';
 import { atOf } from './at.ts';
 import type { Service } from './handlers.ts';
-import { namespaceOf } from './parse.ts';
+import { namespaceOf, present } from './parse.ts';
 
 const countsMessage = (counts: HostCounts) => ({
   hostId: counts.hostId,
@@ -15,6 +16,17 @@ const countsMessage = (counts: HostCounts) => ({
   contentBytes: BigInt(counts.contentBytes),
   divergences: counts.divergences,
   namespaces: [...counts.namespaces],
+});
+
+const copyMessage = (copy: CopyStatus) => ({
+  mode: copy.mode,
+  place: copy.place,
+  state: copy.state,
+  ...present({ position: copy.position }),
+  lagEvents: copy.lagEvents,
+  lagUs: BigInt(copy.lagTime),
+  lastError: copy.lastError?.message ?? '',
+  lastErrorUs: BigInt(copy.lastError?.at ?? 0),
 });
 
 export const systemService = (api: SystemApi): Service<typeof System> => ({
@@ -36,6 +48,7 @@ export const systemService = (api: SystemApi): Service<typeof System> => ({
       snapshotter: info.snapshotter,
       cgroup: info.cgroup,
       rss: BigInt(info.rss),
+      ...(info.logCopy === undefined ? {} : { logCopy: copyMessage(info.logCopy) }),
     };
   },
   // Garbage is the host's: blobs and snapshots are shared between namespaces.

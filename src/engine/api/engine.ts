@@ -5,6 +5,7 @@ import type { Collector } from '../collector.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Call } from '../ports/api.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { LogCopy } from '../ports/replica.ts';
 import type { Timeline } from '../timeline.ts';
 import type { RunOptions, WorkflowRunner } from '../workflow-runner.ts';
 
@@ -15,6 +16,8 @@ export interface Engine {
   readonly runner: WorkflowRunner;
   readonly collector: Collector;
   readonly timeline: Timeline;
+  /** Absent where the log is on this host only. */
+  readonly logCopy?: LogCopy;
   readonly about: About;
 }
 

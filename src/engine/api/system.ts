@@ -66,9 +66,10 @@ const info = async (
   namespace: Namespace | undefined,
   startedAt: Timestamp,
 ): Promise<HostInfo> => {
-  const { ports, about } = engine;
+  const { ports, about, logCopy } = engine;
   return {
     ...countsOf(shown(engine), namespace),
+    ...(logCopy === undefined ? {} : { logCopy: await logCopy.status() }),
     root: about.root,
     state: about.state,
     pid: about.pid,

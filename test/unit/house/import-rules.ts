@@ -88,7 +88,7 @@ export const parts: readonly Part[] = [
   },
   {
     name: 'the composition root',
-    holds: (path) => path === 'src/main.ts' || path === 'src/daemon.ts',
+    holds: (path) => ['src/main.ts', 'src/daemon.ts', 'src/log-home.ts', 'src/cli.ts'].includes(path),
     mayImport: () => ['src/', 'package.json'],
     packages: 'any',
     node: 'any',
