@@ -3,12 +3,15 @@ import type { Envelope } from '../domain/envelope.ts';
 import type { Fact } from '../domain/event.ts';
 import { type Position, position } from '../domain/identity.ts';
 import { isRejection, Rejection } from '../domain/rejection.ts';
-import { upcast } from '../domain/upcast.ts';
 import { type Command, type DomainEvent, decide, definitionOf, subjectOf } from '../domain/world.ts';
+import { folded } from './fold.ts';
 import type { Cause } from './ports/cause.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Log } from './ports/log.ts';
+import type { SavedViews } from './saved-views.ts';
 import { emptyViews, evolveViews, type Views } from './views.ts';
+
+export { factOf } from './facts.ts';
 
 /**
  * Turns commands into events. Decisions are taken one after another on the state at the head of the log, where an
@@ -31,12 +34,12 @@ export class Ledger {
     this.#durable = views;
   }
 
-  /** Folds the log from its start. @throws Rejection `data-loss` for an event that this version can't read */
-  static async open(log: Log, clock: Clock): Promise<Ledger> {
-    let views = emptyViews;
-    for await (const batch of log.read()) {
-      for (const recorded of batch) views = evolveViews(views, factOf(recorded));
-    }
+  /**
+   * Folds the log: onto the newest of the saved views, where there are some, else from its start.
+   * @throws Rejection `data-loss` for an event that this version can't read, or as {@link SavedViews.below}
+   */
+  static async open(log: Log, clock: Clock, saved?: SavedViews): Promise<Ledger> {
+    const views = saved ? await saved.restore() : await folded(log, { from: emptyViews, to: log.durable });
     return new Ledger(log, clock, views);
   }
 
@@ -141,26 +144,6 @@ const envelopeOf = ({ type, subject, data, meta }: Fact<DomainEvent>): Envelope 
   data,
   meta,
 });
-
-/**
- * A recorded event as the folds take it.
- * @throws Rejection `data-loss` where this version does not know the type or is older than the event
- */
-export const factOf = (recorded: Envelope & { readonly position: Position }): Fact<DomainEvent> => {
-  const definition = definitionOf(recorded.type);
-  if (definition === undefined || recorded.version > definition.version) {
-    throw new Rejection(
-      'data-loss',
-      `event ${recorded.position} is '${recorded.type}' version ${recorded.version}, which this version of Shiplog can't read; start the version that wrote it, or a newer one`,
-    );
-  }
-  const { version } = recorded;
-  const current =
-    version === definition.version
-      ? recorded
-      : { ...recorded, version: definition.version, data: upcast(definition, version, recorded.data) };
-  return current as unknown as Fact<DomainEvent>;
-};
 
 /** The position after the last of these facts. */
 export const after = (facts: readonly Fact<DomainEvent>[], otherwise: Position): Position => {

@@ -1,0 +1,61 @@
+import type { Fact } from '../domain/event.ts';
+import type { Position } from '../domain/identity.ts';
+import type { DomainEvent } from '../domain/world.ts';
+import { factOf } from './facts.ts';
+import type { Log } from './ports/log.ts';
+import { evolveViews, type Views } from './views.ts';
+
+/** Events folded before others get their turn: some milliseconds. */
+const SLICE = 512;
+
+/** Lets everything else that waits go first. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+export interface FoldRange {
+  /** What is folded onto: the views before the first event that is read. */
+  readonly from: Views;
+  /** End, exclusive. */
+  readonly to: Position;
+  readonly signal?: AbortSignal;
+}
+
+/** Facts of the log in order, in slices short enough that what is done with one keeps nobody waiting. */
+export async function* slicesOf(
+  log: Log,
+  { from, to, signal }: { readonly from: Position; readonly to: Position; readonly signal?: AbortSignal },
+): AsyncGenerator<readonly Fact<DomainEvent>[]> {
+  if (from >= to) return;
+  let since = 0;
+  for await (const batch of log.read({ from, to })) {
+    for (let at = 0; at < batch.length; at += SLICE) {
+      signal?.throwIfAborted();
+      const slice = batch.slice(at, at + SLICE);
+      yield slice.map(factOf);
+      since += slice.length;
+      if (since < SLICE) continue;
+      since = 0;
+      await turn();
+    }
+  }
+}
+
+/**
+ * Folds a stretch of the log onto views.
+ * @returns the views after each slice; the last are those at `to`, and `from` where there is nothing to fold
+ * @throws the signal's reason; Rejection `data-loss` for an event that this version can't read
+ */
+export async function* fold(log: Log, { from, to, signal }: FoldRange): AsyncGenerator<Views, void> {
+  let views = from;
+  const range = { from: from.world.position, to, ...(signal === undefined ? {} : { signal }) };
+  for await (const facts of slicesOf(log, range)) {
+    for (const fact of facts) views = evolveViews(views, fact);
+    yield views;
+  }
+}
+
+/** The views at `range.to`. @throws as {@link fold} */
+export const folded = async (log: Log, range: FoldRange): Promise<Views> => {
+  let views = range.from;
+  for await (const next of fold(log, range)) views = next;
+  return views;
+};
