@@ -116,6 +116,39 @@ describe('a persistent map', () => {
     );
   });
 
+  it('tells which values are not the same in two', () => {
+    const key = fc.oneof(fc.constantFrom(...pairs), fc.integer({ min: 0, max: 60 }).map(String));
+    fc.assert(
+      fc.property(changesOf(key), changesOf(key), (first, second) => {
+        const before = applied(first).map;
+        let after = before;
+        for (const { key: one, value } of second) {
+          after = value === undefined ? after.delete(one) : after.set(one, value);
+        }
+        const keys = [...new Set([...before.keys(), ...after.keys()])].sort();
+        const expected = keys
+          .filter((one) => before.get(one) !== after.get(one))
+          .map((one) => [one, before.get(one), after.get(one)]);
+        const told = [...PersistentMap.difference(before, after)].map((one) => [
+          one.key,
+          one.before,
+          one.after,
+        ]);
+        expect(told.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))).toEqual(expected);
+      }),
+    );
+  });
+
+  it('finds few differences in large maps without looking at what they share', () => {
+    let looked = 0;
+    const map = PersistentMap.from(Array.from({ length: 50_000 }, (_, n) => [`blob/${n}`, { n }] as const));
+    const next = map.set('blob/7', { n: 8 }).delete('blob/9').set('new', { n: 1 });
+    const began = performance.now();
+    for (let round = 0; round < 1000; round++) looked += [...PersistentMap.difference(map, next)].length;
+    expect(looked).toBe(3000);
+    expect(performance.now() - began).toBeLessThan(5000);
+  });
+
   it('is itself where nothing changes', () => {
     const map = PersistentMap.from([['a', 1]]);
     expect(map.set('a', 1)).toBe(map);
