@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createArchives } from './adapters/archive/archives.ts';
 import { createBlobStore } from './adapters/blobs/store.ts';
 import { createExpressions } from './adapters/cel/expressions.ts';
+import { openCheckpoints } from './adapters/checkpoints/directory.ts';
 import type { Config } from './adapters/config/schema.ts';
 import { serve } from './adapters/grpc/serve.ts';
 import { bootId, createClock } from './adapters/linux/clock.ts';
@@ -30,6 +31,7 @@ import type { Logger } from './engine/ports/logger.ts';
 import type { Ports } from './engine/ports/ports.ts';
 import type { TaskKey } from './engine/ports/task-key.ts';
 import { recover } from './engine/recover.ts';
+import { SavedViews } from './engine/saved-views.ts';
 import { Supervisor } from './engine/supervisor.ts';
 import { Timeline } from './engine/timeline.ts';
 import { WorkflowRunner } from './engine/workflow-runner.ts';
@@ -61,7 +63,12 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   const { onFencedOut } = options;
   const home = await openLogHome({ config, directory: logDirectory, clock, logger, onFencedOut });
   const { log } = home;
-  const ledger = await Ledger.open(log, clock);
+  const checkpoints = await openCheckpoints(join(config.root, 'checkpoints'));
+  const saved = new SavedViews(log, checkpoints, clock, logger, {
+    every: config.checkpoints.every_events,
+    maxBytes: config.checkpoints.max_bytes,
+  });
+  const ledger = await Ledger.open(log, clock, saved);
   const lastBoot = ledger.head.world.host.boot;
 
   const registry = createRegistry({
@@ -165,12 +172,22 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   const copy = home.copy === undefined ? {} : { logCopy: home.copy };
   const server = await serve({
     address: config.grpc.address,
-    api: apiOf({ ports, ledger, runner, collector, timeline: new Timeline(log, ledger), about, ...copy }),
+    api: apiOf({
+      ports,
+      ledger,
+      runner,
+      collector,
+      timeline: new Timeline(log, ledger, saved),
+      about,
+      ...copy,
+    }),
     names,
     logger,
   });
+  saved.follow(ledger);
   // After the first callers, who need the processor now.
   const warming = setTimeout(() => {
+    saved.started(ledger.durable);
     stdio.warm().catch((error: unknown) => {
       logger.warn('the holder of streams did not start; the next container tries again', { error });
     });
@@ -186,6 +203,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       await runtime.close();
       stdio.disconnect();
       await Promise.all([registry.close(), ports.layers.close()]);
+      await saved.close(ledger.durable);
       await home.close();
     },
   };

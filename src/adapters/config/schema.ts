@@ -68,6 +68,22 @@ const kurrentdb = z.object({
     .meta(about('replica: at a stop the rest is shipped within this.', 'duration')),
 });
 
+const checkpoints = z.object({
+  every_events: count(0, 1_000_000_000)
+    .prefault(100_000)
+    .meta(
+      about('Events from one saved state to the next; 0 saves none, so that a start folds the whole log.'),
+    ),
+  max_bytes: count(0, 1024 * GiB)
+    .prefault(512 * MiB)
+    .meta(
+      about(
+        'Saved states together. Past it the space between them grows; the newest is always kept.',
+        'bytes',
+      ),
+    ),
+});
+
 const registry = z.object({
   config_path: path()
     .prefault('/etc/shiplog/certs.d')
@@ -147,6 +163,7 @@ export const ConfigSchema = z.object({
   grpc: table(grpc, 'The API.'),
   log: table(log, "The daemon's own log, for operators."),
   event_log: table(eventLog, 'The event log, the source of truth.'),
+  checkpoints: table(checkpoints, 'States saved beside the log, for quick starts and looks at the past.'),
   kurrentdb: table(
     kurrentdb,
     'A second home of the event log: KurrentDB (EventStoreDB); see docs/kurrentdb.md.',
