@@ -1,6 +1,13 @@
 import { containerSubject } from './containers.ts';
 import type { Envelope, Subject } from './envelope.ts';
-import type { ContainerId, Namespace, Position, SnapshotKey, SnapshotterName } from './identity.ts';
+import type {
+  ContainerId,
+  Namespace,
+  Position,
+  SnapshotKey,
+  SnapshotterName,
+  Timestamp,
+} from './identity.ts';
 import { snapshotSubject } from './snapshots.ts';
 
 /** Events of a log by what can be indexed. Values of one field mean or, fields mean and; an absent field means any. */
@@ -16,6 +23,9 @@ export interface LogQuery {
   readonly correlations?: readonly string[];
   /** The event follows directly from one of these. */
   readonly causes?: readonly Position[];
+  /** Wall-clock times, both inclusive. Clocks may be set back, so these events need not stand together. */
+  readonly since?: Timestamp;
+  readonly until?: Timestamp;
 }
 
 type Named = Pick<Envelope, 'type' | 'subject' | 'data'>;
@@ -26,14 +36,16 @@ const textOf = (data: unknown, field: string): string | undefined => {
   return typeof value === 'string' ? value : undefined;
 };
 
+/** Types whose data gives a thing another name, for {@link subjectsOf}; of others it takes the subject alone. */
+export const givesName = (type: string): boolean =>
+  type === 'container-created' || type === 'container-removed' || type === 'snapshot-committed';
+
 /**
  * The subjects that an event is found under: its own, and the other name that it gives the thing. A container's name
  * counts as an id (`container/NS/NAME`), a committed snapshot's name as a key.
  */
 export const subjectsOf = ({ type, subject, data }: Named): readonly Subject[] => {
-  if (type !== 'container-created' && type !== 'container-removed' && type !== 'snapshot-committed') {
-    return [subject];
-  }
+  if (!givesName(type)) return [subject];
   const name = textOf(data, 'name');
   const namespace = textOf(data, 'namespace') as Namespace | undefined;
   if (name === undefined || namespace === undefined) return [subject];
@@ -49,6 +61,9 @@ export const namespaceOf = (subject: Subject): Namespace | undefined =>
 
 const holds = <T>(wanted: readonly T[] | undefined, value: T | undefined): boolean =>
   wanted === undefined || (value !== undefined && wanted.includes(value));
+
+const isWithin = ({ since, until }: LogQuery, time: Timestamp): boolean =>
+  (since === undefined || time >= since) && (until === undefined || time <= until);
 
 const isAbout = ({ subjects, prefixes }: LogQuery, event: Named): boolean => {
   if (subjects === undefined && prefixes === undefined) return true;
@@ -68,4 +83,5 @@ export const matchesQuery = (query: LogQuery, event: Envelope): boolean =>
     event.meta.causation === undefined ? undefined : (BigInt(event.meta.causation) as Position),
   ) &&
   holds(query.namespaces, namespaceOf(event.subject)) &&
+  isWithin(query, event.meta.time.wall) &&
   isAbout(query, event);

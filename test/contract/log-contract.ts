@@ -4,6 +4,7 @@ import type { Recorded } from '../../src/domain/envelope.ts';
 import type { Log } from '../../src/engine/ports/log.ts';
 import { LogLimits } from '../../src/engine/ports/log.ts';
 import { appendBatches, at, event, events, positionsOf, readAll, upTo } from '../support/log-events.ts';
+import { appendVaried, queries, subjectAt, varied } from '../support/log-queries.ts';
 
 /** An empty log, and how to be rid of it. */
 export interface OpenedLog {
@@ -135,6 +136,35 @@ export const describeLog = (name: string, open: () => Promise<OpenedLog>): void 
         for await (const batch of log.read()) expect(BigInt(batch.length)).toBeLessThanOrEqual(log.durable);
         await appending;
         expect(await readAll(log)).toHaveLength(5);
+      });
+    });
+
+    describe('reading what a query asks for', () => {
+      beforeEach(() => appendVaried(log));
+
+      it.each(queries)('$query', async ({ query, expected }) => {
+        expect(positionsOf(await readAll(log, { where: query }))).toEqual(expected);
+        const backward = await readAll(log, { where: query, backward: true });
+        expect(positionsOf(backward)).toEqual(expected.toReversed());
+      });
+
+      it('within a range', async () => {
+        const range = { from: at(10), to: at(31), where: { subjects: [subjectAt(2)] } };
+        expect(positionsOf(await readAll(log, range))).toEqual([12, 22]);
+        expect(positionsOf(await readAll(log, { ...range, backward: true }))).toEqual([22, 12]);
+      });
+
+      it('gives whole events, and what comes later too', async () => {
+        await log.append([varied(60)], at(60));
+        const [found] = await readAll(log, { from: at(51), where: { subjects: [subjectAt(0)] } });
+        expect(found).toEqual({ ...varied(60), position: 60n });
+      });
+
+      it('may stop early', async () => {
+        for await (const batch of log.read({ where: { types: ['test.even'] } })) {
+          expect(batch[0]?.position).toBe(0n);
+          break;
+        }
       });
     });
 

@@ -2,7 +2,6 @@ import type { Recorded } from '../../domain/envelope.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { DiskFile } from './disk.ts';
 import { LogDamage } from './failure.ts';
-import { SEGMENT_HEADER_BYTES } from './format.ts';
 import { countOf, decodeGroup, firstOf } from './group.ts';
 import { scan } from './scan.ts';
 import type { Segment } from './segment.ts';
@@ -10,22 +9,31 @@ import type { Segment } from './segment.ts';
 /** Segments in order; the last one is being written. */
 export type Segments = readonly Segment[];
 
-/** Events from `from` to `to`, or to what is durable when the reading gets there. @throws LogDamage */
+/** Bytes that tell which groups are worth decoding: where in a chunk of groups they are, ascending. */
+export interface GroupSieve {
+  hits(bytes: Buffer): readonly number[];
+}
+
+/**
+ * Events from `from` to `to`, or to what is durable when the reading gets there.
+ * @param sieve leaves out groups without hits
+ * @throws LogDamage
+ */
 export async function* readForward(
   segments: Segments,
   from: number,
   to: number,
+  sieve?: GroupSieve,
 ): AsyncGenerator<readonly Recorded[]> {
   let next = from;
-  let segment = segments[numberOf(segments, from)];
-  while (segment !== undefined && next < to) {
-    for await (const events of readSegment(segment, next, to)) {
-      next += events.length;
-      yield events;
-    }
+  for (let segment = segments[numberOf(segments, from)]; segment !== undefined && next < to; ) {
+    const sealed = segment !== segments.at(-1);
+    next = yield* readSegment(segment, next, to, sieve);
     // By position, not by number: segments before this one may have been pruned meanwhile.
     const { base }: Segment = segment;
     const following = segments.find((one) => one.base > base);
+    // One that was written to meanwhile may have been sealed since: then there may be more in it.
+    if (following !== undefined && !sealed && next < following.base) continue;
     if (following !== undefined && next < to && next !== following.base) {
       if (next < (segments[0]?.base ?? 0)) throw prunedUnderReader(next, following.base);
       throw new LogDamage({
@@ -44,11 +52,16 @@ const prunedUnderReader = (next: number, horizon: number): Rejection =>
     `Reading on at position ${next}: the log was pruned meanwhile and begins at ${horizon}. Read again from there.`,
   );
 
-/** Events from `to` down to `from`, a block of the index at a time. @throws LogDamage */
+/**
+ * Events from `to` down to `from`, a block of the index at a time.
+ * @param sieve as for {@link readForward}
+ * @throws LogDamage
+ */
 export async function* readBackward(
   segments: Segments,
   from: number,
   to: number,
+  sieve?: GroupSieve,
 ): AsyncGenerator<readonly Recorded[]> {
   let left = to;
   while (left > from) {
@@ -58,7 +71,7 @@ export async function* readBackward(
     for (let block = index.blockOf(left - 1); block >= 0 && left > Math.max(from, segment.base); block -= 1) {
       const low = Math.max(from, index.positionOf(block));
       const events: Recorded[] = [];
-      for await (const some of readSegment(segment, low, left)) events.push(...some);
+      for await (const some of readSegment(segment, low, left, sieve)) events.push(...some);
       left = low;
       yield events.reverse();
     }
@@ -71,35 +84,51 @@ const numberOf = (segments: Segments, position: number): number => {
   return (after === -1 ? segments.length : after) - 1;
 };
 
-async function* readSegment(segment: Segment, from: number, to: number): AsyncGenerator<Recorded[]> {
-  const start =
-    from === segment.base ? { offset: SEGMENT_HEADER_BYTES, position: from } : await startOf(segment, from);
+/** @returns the position after the last group that was read */
+async function* readSegment(
+  segment: Segment,
+  from: number,
+  to: number,
+  sieve: GroupSieve | undefined,
+): AsyncGenerator<Recorded[], number> {
+  const start = await segment.startOf(from);
   const chunks = withOpen(segment, (file) => scan(file, start.offset, () => segment.end));
   let next = start.position;
   for await (const chunk of chunks) {
     const events: Recorded[] = [];
-    for (const at of chunk.groups) {
+    const sifted = sieve && new Sifted(sieve.hits(chunk.bytes.subarray(0, chunk.end - chunk.offset)));
+    for (const [number, at] of chunk.groups.entries()) {
       const first = firstOf(chunk.bytes, at);
       if (first !== next) throw outOfOrder(segment.path, chunk.offset + at, next, first);
       next += countOf(chunk.bytes, at);
-      if (next > from && first < to) decodeGroup(chunk.bytes, at, from, to, events);
+      if (next <= from || first >= to) continue;
+      const end = chunk.groups[number + 1] ?? chunk.end - chunk.offset;
+      if (sifted === undefined || sifted.reaches(at, end)) decodeGroup(chunk.bytes, at, from, to, events);
     }
     if (events.length > 0) yield events;
-    if (next >= to) return;
+    if (next >= to) return next;
     if (chunk.stop !== undefined) {
       throw new LogDamage({ file: segment.path, offset: chunk.end, what: chunk.stop });
     }
   }
+  return next;
 }
 
-const startOf = async (segment: Segment, position: number) => {
-  const index = await segment.index();
-  const block = index.blockOf(position);
-  const offset = index.starts[block];
-  return offset === undefined
-    ? { offset: SEGMENT_HEADER_BYTES, position: segment.base }
-    : { offset, position: index.positionOf(block) };
-};
+/** Hits of a sieve, asked for one group after the other. */
+class Sifted {
+  readonly #hits: readonly number[];
+  #next = 0;
+
+  constructor(hits: readonly number[]) {
+    this.#hits = hits;
+  }
+
+  /** Whether one is in a group. */
+  reaches(start: number, end: number): boolean {
+    while ((this.#hits[this.#next] ?? end) < start) this.#next += 1;
+    return (this.#hits[this.#next] ?? end) < end;
+  }
+}
 
 export const outOfOrder = (file: string, offset: number, due: number, found: number): LogDamage =>
   new LogDamage({

@@ -1,7 +1,7 @@
 import type { Disk } from './disk.ts';
 import { withFile } from './durable-file.ts';
 import { LogDamage } from './failure.ts';
-import { SEGMENT_HEADER_BYTES } from './format.ts';
+import { GROUP_HEADER_BYTES, GROUP_MAGIC, SEGMENT_HEADER_BYTES } from './format.ts';
 import { firstOf } from './group.ts';
 import { scan } from './scan.ts';
 
@@ -37,6 +37,13 @@ export class SparseIndex {
   }
 }
 
+/** A quicker way to a sealed segment's index than reading all of the segment. */
+export interface Shortcut {
+  find(): Promise<SparseIndex | undefined>;
+  /** To be told when the index leads astray. */
+  distrust(): Promise<void>;
+}
+
 /** A file of the log, as far as it is durable. */
 export class Segment {
   readonly disk: Disk;
@@ -45,8 +52,10 @@ export class Segment {
   readonly base: number;
   /** Offset after the last durable group; grows in the last segment only. */
   end: number;
+  shortcut: Shortcut | undefined;
   #index: SparseIndex | undefined;
   #building: Promise<SparseIndex> | undefined;
+  #tookShortcut = false;
 
   constructor(disk: Disk, path: string, base: number, end: number, index?: SparseIndex) {
     this.disk = disk;
@@ -64,11 +73,43 @@ export class Segment {
   /** The index; built by reading the segment once where it was sealed before this start. @throws LogDamage */
   async index(): Promise<SparseIndex> {
     if (this.#index !== undefined) return this.#index;
-    this.#building ??= indexOf(this).finally(() => {
+    this.#building ??= this.#build().finally(() => {
       this.#building = undefined;
     });
     this.#index = await this.#building;
     return this.#index;
+  }
+
+  /** A group at or before a position, from where reading may begin. @throws LogDamage */
+  async startOf(position: number): Promise<{ readonly offset: number; readonly position: number }> {
+    const index = await this.index();
+    const block = index.blockOf(position);
+    const offset = index.starts[block];
+    if (position === this.base || offset === undefined) {
+      return { offset: SEGMENT_HEADER_BYTES, position: this.base };
+    }
+    const start = { offset, position: index.positionOf(block) };
+    if (!this.#tookShortcut || (await this.#begins(start))) return start;
+    this.#index = undefined;
+    await this.shortcut?.distrust();
+    this.shortcut = undefined;
+    return this.startOf(position);
+  }
+
+  async #build(): Promise<SparseIndex> {
+    const found = await this.shortcut?.find();
+    this.#tookShortcut = found !== undefined;
+    return found ?? indexOf(this);
+  }
+
+  /** Whether a group with this position begins there. */
+  #begins({ offset, position }: { readonly offset: number; readonly position: number }): Promise<boolean> {
+    return withFile(this.disk, this.path, 'read', async (file) => {
+      const bytes = Buffer.alloc(GROUP_HEADER_BYTES);
+      const length = await file.read(bytes, offset);
+      const whole = length === bytes.length && bytes.readUInt32LE(0) === GROUP_MAGIC;
+      return whole && firstOf(bytes, 0) === position;
+    });
   }
 }
 
