@@ -44,6 +44,7 @@ Errors go to standard error as \`shiplog: VERB: what is wrong; what to do\`.
 
 Sizes are bytes with an optional unit in powers of 1024: \`512\`, \`64m\`, \`1.5g\`. Times are RFC 3339 (\`2026-11-21T10:30:00Z\`, or
 a beginning of it in local time), seconds since the Unix epoch, or a span back from now: \`10m\`, \`1h30m\`, \`10 minutes ago\`.
+After \`--at\` a bare number is a position of the log: see [the time machine](time-machine.md).
 
 ## Where it differs from docker
 

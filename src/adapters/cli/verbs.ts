@@ -120,6 +120,26 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: "The same as 'log verify'",
     load: () => import('./verbs/log/verify.ts'),
   },
+  snapshots: {
+    group: 'The host',
+    summary: 'List snapshots: unpacked layers and the roots of containers',
+    load: () => import('./verbs/snapshots.ts'),
+  },
+  content: {
+    group: 'The host',
+    summary: 'List blobs: manifests, configurations and layers as they were fetched',
+    load: () => import('./verbs/content.ts'),
+  },
+  leases: {
+    group: 'The host',
+    summary: 'List leases: what is kept from collection while it is worked on',
+    load: () => import('./verbs/leases.ts'),
+  },
+  namespaces: {
+    group: 'The host',
+    summary: 'List namespaces and how much is in each',
+    load: () => import('./verbs/namespaces.ts'),
+  },
   gc: {
     group: 'The host',
     summary: 'Free what nothing references, now',

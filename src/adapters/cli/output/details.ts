@@ -1,5 +1,6 @@
 import type { InspectContainerResponse } from '../../../gen/shiplog/v1/containers_pb.ts';
 import type { InspectImageResponse } from '../../../gen/shiplog/v1/images_pb.ts';
+import type { Blob, Lease, Snapshot } from '../../../gen/shiplog/v1/resources_pb.ts';
 import { timestamp } from './units.ts';
 
 const parseJson = (text: string): unknown => {
@@ -69,3 +70,35 @@ export const imageDetails = (answer: InspectImageResponse): object => {
     Manifest: parseJson(answer.manifest),
   };
 };
+
+/** All of a snapshot. */
+export const snapshotDetails = (snapshot: Snapshot): object => ({
+  Key: snapshot.key,
+  Kind: snapshot.kind,
+  Parent: snapshot.parent,
+  Snapshotter: snapshot.snapshotter,
+  Size: snapshot.size ?? null,
+  Inodes: snapshot.inodes ?? null,
+  Created: time(snapshot.createdUs),
+  Updated: time(snapshot.updatedUs),
+  Labels: snapshot.labels,
+  Children: snapshot.children,
+});
+
+/** All that the log says of a blob. */
+export const blobDetails = (blob: Blob): object => ({
+  Digest: blob.digest,
+  Size: blob.size,
+  Created: time(blob.createdUs),
+  Updated: time(blob.updatedUs),
+  Labels: blob.labels,
+});
+
+/** All of a lease. */
+export const leaseDetails = (lease: Lease): object => ({
+  Id: lease.id,
+  Created: time(lease.createdUs),
+  Expires: lease.expiresUs === undefined ? null : time(lease.expiresUs),
+  Labels: lease.labels,
+  Resources: lease.resources.map(({ type, id }) => ({ Type: type, Id: id })),
+});

@@ -40,6 +40,9 @@ const parseDate = (text: string): number | undefined => {
   const [, date, clock = '00:00:00', fraction = '', zone = ''] = match;
   const whole = clock.length === 2 ? `${clock}:00:00` : clock.length === 5 ? `${clock}:00` : clock;
   const millis = Date.parse(`${date}T${whole}${zone.toUpperCase()}`);
+  // JavaScript takes the 30th of February for the 2nd of March.
+  const day = new Date(`${date}T00:00:00Z`);
+  if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== date) return undefined;
   return Number.isNaN(millis) ? undefined : millis * 1000 + Math.floor(Number(`0${fraction || '.0'}`) * 1e6);
 };
 

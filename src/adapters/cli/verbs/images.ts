@@ -1,6 +1,8 @@
 import { UsageError } from '../exit-codes.ts';
+import { shownAt } from '../moment.ts';
 import { type ImageRow, imageRow } from '../output/image-rows.ts';
 import { formatHelp, printRows, type RowStyle } from '../output/rows.ts';
+import { atFlag, atHelp } from '../parse/at.ts';
 import { collect } from '../parse/quantity.ts';
 import type { Verb } from '../verb.ts';
 
@@ -34,6 +36,7 @@ export const verb: Verb = {
   examples: [
     ['shiplog images', 'all of the namespace'],
     ['shiplog images debian --digests', 'some, with what their names point at'],
+    ['shiplog images --at 4711', 'what there was before the event at this position'],
     ["shiplog images --format '{{.Name}} {{.Size}}'", 'what you need of each'],
   ],
   declare: (command, perform) =>
@@ -44,14 +47,15 @@ export const verb: Verb = {
       .option('--digests', 'show digests')
       .option('--no-trunc', 'show whole ids')
       .option('-f, --filter <filter>', 'reference=NAME', collect)
+      .option(atFlag, atHelp)
       .option('--format <format>', formatHelp)
       .action((repository, flags) =>
-        perform(async ({ io, namespace, client, signal }) => {
-          const { images } = await (await client()).images.list(
-            { namespace, reference: referenceOf(repository, flags.filter) },
-            { signal },
-          );
-          const rows = images.map((image) => imageRow(image, io.now(), !flags.trunc));
+        perform(async (context) => {
+          const { io, namespace, client, signal } = context;
+          const reference = referenceOf(repository, flags.filter);
+          const { at, nowMs } = await shownAt(context, flags.at);
+          const { images } = await (await client()).images.list({ namespace, reference, ...at }, { signal });
+          const rows = images.map((image) => imageRow(image, nowMs, !flags.trunc));
           const quiet = flags.quiet ? (row: ImageRow) => row.ID : undefined;
           await printRows(io, rows, style(flags.digests ?? false), { format: flags.format, quiet });
           return 0;

@@ -57,7 +57,7 @@ describe('help', () => {
 describe('a command line that cannot be meant', () => {
   it.each([
     [['pss'], 1, /unknown command 'pss'\n\(Did you mean ps\?\)/],
-    [['ps', '--al'], 125, /unknown option '--al'\n\(Did you mean --all\?\)/],
+    [['ps', '--al'], 125, /unknown option '--al'\n\(Did you mean one of --all, --at\?\)/],
     [['tag', 'a'], 125, /missing required argument 'target'/],
     [['ps', 'x'], 125, /too many arguments/],
     [['completion', 'tcsh'], 125, /bash, zsh or fish/],
