@@ -100,6 +100,8 @@ export interface Archived {
 export interface Keeping {
   /** The first position that is kept; files before it may still be there after a crash. */
   readonly horizon: Position;
+  /** Position of the event that set it; 0 where none did. */
+  readonly prunedAt: Position;
   /** Folders that hold what is before the horizon. */
   readonly prunedInto: readonly string[];
   /** The last archiving into each folder, by its path. */
@@ -111,6 +113,7 @@ export interface Keeping {
 }
 export const nothingKept: Keeping = {
   horizon: position(0n),
+  prunedAt: position(0n),
   prunedInto: [],
   archives: PersistentMap.empty(),
   redactions: PersistentMap.empty(),
@@ -136,7 +139,12 @@ export const evolveKeeping = (state: Keeping, event: Fact<KeepingEvent>): Keepin
       };
     }
     case 'log-pruned':
-      return { ...state, horizon: placeOf(event.data.horizon), prunedInto: event.data.archives };
+      return {
+        ...state,
+        horizon: placeOf(event.data.horizon),
+        prunedAt: event.position,
+        prunedInto: event.data.archives,
+      };
     default:
       return event satisfies never;
   }

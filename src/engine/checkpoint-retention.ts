@@ -8,6 +8,8 @@ export interface Retention {
   readonly maxBytes: number;
   /** First position of the log that can still be read. */
   readonly horizon: Position;
+  /** Where the log is about to begin; absent where nothing is being pruned. */
+  readonly kept?: Position;
 }
 
 /** A gap up to this many times the wanted one is no reason to keep what stands in it. */
@@ -21,7 +23,7 @@ const SLACK = 1.5;
  */
 export const superfluous = (
   kept: readonly StoredCheckpoint[],
-  { every, maxBytes, horizon }: Retention,
+  { every, maxBytes, horizon, kept: pinned }: Retention,
 ): readonly Position[] => {
   const usable = kept.filter(({ position }) => position >= horizon);
   const gone = kept.filter(({ position }) => position < horizon).map(({ position }) => position);
@@ -32,7 +34,9 @@ export const superfluous = (
       usable[at]?.position,
       usable[at + 1]?.position,
     ];
-    return above === undefined || one === horizon ? Number.POSITIVE_INFINITY : Number(above - below);
+    return above === undefined || one === horizon || one === pinned
+      ? Number.POSITIVE_INFINITY
+      : Number(above - below);
   };
   const drop = (at: number): void => {
     for (const { position } of usable.splice(at, 1)) gone.push(position);

@@ -26,6 +26,10 @@ export class Ledger {
   #durable: Views;
   /** Counts the fall-backs, so that batches of one failure cause one. */
   #generation = 0;
+  /** Counts the times that views folded anew took the place of the ones held. */
+  #foldings = 0;
+  /** While views are folded anew: what was decided meanwhile. */
+  #meanwhile: Fact<DomainEvent>[] | undefined;
 
   private constructor(log: Log, clock: Clock, views: Views) {
     this.#log = log;
@@ -69,18 +73,19 @@ export class Ledger {
       await this.#log.settled(this.#log.head);
       return facts;
     }
-    const generation = this.#generation;
+    const { generation, foldings } = { generation: this.#generation, foldings: this.#foldings };
     const accepted = this.#log.append(facts.map(envelopeOf), this.#head.world.position);
     // A batch that the log refuses at once has no place in it: what was decided before it still stands.
-    if (this.#log.head === views.world.position) this.#head = views;
-    else return refused(accepted);
+    if (this.#log.head !== views.world.position) return refused(accepted);
+    this.#head = views;
+    this.#meanwhile?.push(...facts);
     try {
       await accepted;
     } catch (error) {
       this.#fallBack(generation);
       throw error;
     }
-    this.#durable = views;
+    this.#durable = foldings === this.#foldings ? views : onto(this.#durable, facts);
     for (const fact of facts) this.#recorded.next(fact);
     return facts;
   }
@@ -88,6 +93,30 @@ export class Ledger {
   /** Resolves when everything at the head now is durable. */
   async settled(): Promise<void> {
     await this.#log.settled(this.#log.head);
+  }
+
+  /**
+   * Puts views that are folded anew in the place of the ones held, where the events that those came from have changed.
+   * Commands are decided meanwhile. Calls must not overlap.
+   * @param refold gives the views at a durable position, of the events as they are now
+   */
+  async reload(refold: (to: Position) => Promise<Views>): Promise<void> {
+    this.#meanwhile = [];
+    try {
+      // Written or given up: either way what is not durable afterwards was decided since.
+      const over = (): void => undefined;
+      await this.#log.settled(this.#log.head).then(over, over);
+      const refolded = await refold(this.#log.durable);
+      const known = this.#durable.world.position;
+      this.#durable = onto(
+        refolded,
+        this.#meanwhile.filter((fact) => fact.position < known),
+      );
+      this.#head = onto(this.#durable, this.#meanwhile);
+      this.#foldings += 1;
+    } finally {
+      this.#meanwhile = undefined;
+    }
   }
 
   #decide(commands: readonly Command[], cause: Cause): { facts: readonly Fact<DomainEvent>[]; views: Views } {
@@ -128,8 +157,17 @@ export class Ledger {
     if (generation !== this.#generation) return;
     this.#generation += 1;
     this.#head = this.#durable;
+    const { position: durable } = this.#durable.world;
+    this.#meanwhile &&= this.#meanwhile.filter((fact) => fact.position < durable);
   }
 }
+
+/** Views with those of the facts folded in that they have not yet. */
+const onto = (views: Views, facts: readonly Fact<DomainEvent>[]): Views =>
+  facts.reduce(
+    (known, fact) => (fact.position === known.world.position ? evolveViews(known, fact) : known),
+    views,
+  );
 
 /** @throws Rejection that the log gave */
 const refused = async (answer: Promise<Position>): Promise<never> => {

@@ -28,6 +28,11 @@ export class RecentViews {
     return nearest;
   }
 
+  /** Lets go of those of later positions. */
+  forget(above: Position): void {
+    for (const at of this.#kept.keys()) if (at > above) this.#kept.delete(at);
+  }
+
   add(views: Views): void {
     this.#kept.delete(views.world.position);
     this.#kept.set(views.world.position, views);

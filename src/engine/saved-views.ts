@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import type { Recorded } from '../domain/envelope.ts';
 import { type Position, position } from '../domain/identity.ts';
 import { asRejection, Rejection } from '../domain/rejection.ts';
-import { superfluous } from './checkpoint-retention.ts';
+import { type Retention, superfluous } from './checkpoint-retention.ts';
 import { fold } from './fold.ts';
 import type { Checkpoints } from './ports/checkpoints.ts';
 import type { Clock } from './ports/clock.ts';
@@ -39,6 +39,8 @@ export class SavedViews {
   readonly #options: SavedViewsOptions;
   #saving: Promise<void> | undefined;
   #watch: { unsubscribe(): void } | undefined;
+  /** Where the log is about to begin. */
+  #kept: Position | undefined;
 
   constructor(log: Log, store: Checkpoints, clock: Clock, logger: Logger, options: SavedViewsOptions) {
     this.#log = log;
@@ -132,13 +134,31 @@ export class SavedViews {
     try {
       const last = await this.#lastBefore(at);
       await this.#store.save({ position: at, schema: viewsSchema, last }, encodeViews(views));
-      const { horizon } = this.#log;
-      for (const gone of superfluous(this.#store.list(), { ...this.#options, horizon })) {
+      for (const gone of superfluous(this.#store.list(), this.#retention)) {
         await this.#store.remove(gone);
       }
     } catch (error) {
       this.#logger.warn('a checkpoint of the state was not saved', { position: String(at), error });
     }
+  }
+
+  /**
+   * Saves the views of a position where the log is to begin, and never lets go of them.
+   * @throws Rejection `resource-exhausted` (disk full), `unavailable` (I/O error), `internal` where they can't be read back
+   */
+  async keep(views: Views): Promise<void> {
+    const { position: at } = views.world;
+    this.#kept = at;
+    const last = await this.#lastBefore(at);
+    await this.#store.save({ position: at, schema: viewsSchema, last }, encodeViews(views));
+    if ((await this.#load(at)) !== undefined) return;
+    throw new Rejection('internal', `the checkpoint of position ${at} was saved and can't be read back`);
+  }
+
+  /** Forgets the views of later positions, also those being saved: what they were folded from has changed. */
+  async forget(above: Position): Promise<void> {
+    await this.#saving;
+    for (const { position: at } of [...this.#store.list()]) if (at > above) await this.#store.remove(at);
   }
 
   #isDue(views: Views, gap: number = this.#options.every): boolean {
@@ -175,6 +195,11 @@ export class SavedViews {
       position: String(at),
     });
     if (!last) await this.#store.remove(at);
+  }
+
+  get #retention(): Retention {
+    const { horizon } = this.#log;
+    return { ...this.#options, horizon, ...(this.#kept === undefined ? {} : { kept: this.#kept }) };
   }
 
   async #lastBefore(at: Position): Promise<string> {

@@ -38,6 +38,8 @@ export class Timeline {
   readonly #saved: SavedViews | undefined;
   readonly #recent = new RecentViews();
   readonly #under = new Map<Position, Work>();
+  /** Counts the times that events changed behind what is being folded. */
+  #changes = 0;
 
   /** @param saved what makes it quick; without it every question folds from the first event */
   constructor(log: Log, ledger: Ledger, saved?: SavedViews) {
@@ -82,6 +84,13 @@ export class Timeline {
         yield { fact, views };
       }
     }
+  }
+
+  /** Keeps no views of later positions: what they were folded from has changed. */
+  forget(above: Position): void {
+    this.#changes += 1;
+    this.#under.clear();
+    this.#recent.forget(above);
   }
 
   /** The views at a position folded anew from the log's beginning, whatever was saved; for comparing. @throws as {@link at} */
@@ -135,12 +144,13 @@ export class Timeline {
   }
 
   async #foldTo(at: Position, signal: AbortSignal): Promise<Views> {
+    const changes = this.#changes;
     let views = await this.#nearest(at);
     for await (const next of fold(this.#log, { from: views, to: at, signal })) {
       views = next;
-      this.#saved?.fill(views);
+      if (changes === this.#changes) this.#saved?.fill(views);
     }
-    this.#recent.add(views);
+    if (changes === this.#changes) this.#recent.add(views);
     return views;
   }
 
