@@ -73,7 +73,7 @@ const lookAround = async ({ ports, rebooted }: Recovery): Promise<Found> => {
   return {
     tasks,
     mounted: mounts.flatMap((path) => taskAt(path.slice(host.rootsDirectory.length + 1))),
-    streams: streams.map(({ namespace, id }) => ({ namespace, id })),
+    streams,
     snapshots: ids,
     blobs: held,
     ingests,
@@ -123,7 +123,7 @@ const askAgain = async (recovery: Recovery, { namespace, id }: TaskKey): Promise
     const task = findTask(ledger.head.world.task, namespace, id);
     if (!task || !isOnHost(task)) return;
     if (found?.state.status === 'hung') continue;
-    const repairs = [...repairsOf(task, found, false)];
+    const repairs = [...repairsOf(task, found, { rebooted: false, streams: [] })];
     await report(recovery, repairs);
     await Promise.all(repairs.map((repair) => apply(recovery, repair)));
     return;

@@ -18,7 +18,7 @@ export function* taskRepairs(world: World, found: Found): Generator<Repair> {
   for (const task of world.task.values()) {
     if (!isOnHost(task)) continue;
     named.add(keyOf(task));
-    yield* repairsOf(task, onHost.get(keyOf(task)), found.rebooted);
+    yield* repairsOf(task, onHost.get(keyOf(task)), found);
   }
   for (const { namespace, id, removeOnExit } of world.container.byId.values()) {
     const over = findTask(world.task, namespace, id)?.state.status === 'over';
@@ -38,7 +38,8 @@ export function* taskRepairs(world: World, found: Found): Generator<Repair> {
     named.add(keyOf(task));
     yield unnamed('mount-unnamed', `the root of container '${keyOf(task)}' is mounted without a task`, task);
   }
-  for (const task of found.streams) {
+  for (const { namespace, id } of found.streams) {
+    const task = { namespace, id };
     if (named.has(keyOf(task))) continue;
     named.add(keyOf(task));
     yield unnamed('stdio-unnamed', `streams of container '${keyOf(task)}' are held without a task`, task);
@@ -46,7 +47,11 @@ export function* taskRepairs(world: World, found: Found): Generator<Repair> {
 }
 
 /** One task that the log says is on the host. */
-export function* repairsOf(task: Task, found: FoundTask | undefined, rebooted: boolean): Generator<Repair> {
+export function* repairsOf(
+  task: Task,
+  found: FoundTask | undefined,
+  { rebooted, streams }: Pick<Found, 'rebooted' | 'streams'>,
+): Generator<Repair> {
   const { namespace, id, state } = task;
   const at = { namespace, id };
   if (state.status === 'stopped') {
@@ -74,7 +79,8 @@ export function* repairsOf(task: Task, found: FoundTask | undefined, rebooted: b
     return;
   }
   yield takeUp(task, found);
-  yield* execRepairs(task, found);
+  const held = streams.flatMap((one) => (keyOf(one) === keyOf(task) && one.execId ? [one.execId] : []));
+  yield* execRepairs(task, found.execs, held);
 }
 
 /** A task that is there: what happened to it meanwhile goes into the log. */
@@ -105,31 +111,38 @@ const settle = (at: TaskAddress, pending: 'pause' | 'resume', status: string): r
   return happened ? [] : [{ type: 'record-action-failed', ...at, action: pending, error }];
 };
 
-function* execRepairs(task: Task, found: FoundTask): Generator<Repair> {
-  const { namespace, id } = task;
-  const there = new Set<ExecId>(found.execs);
-  for (const { execId, status } of Object.values(task.execs)) {
-    if (status === 'ended') continue;
-    const kept = there.delete(execId);
-    if (kept && status === 'running') continue;
+/**
+ * @param found execs that the shim has
+ * @param held execs whose streams are held, which a kill may leave when the shim has let go already
+ */
+function* execRepairs(task: Task, found: readonly ExecId[], held: readonly ExecId[]): Generator<Repair> {
+  const { namespace, id, execs } = task;
+  const free = (execId: ExecId) => perform('end-exec', { namespace, id, execId });
+  for (const { execId, status } of Object.values(execs)) {
+    if (status === 'ended' || (status === 'running' && found.includes(execId))) continue;
     const because = 'the daemon stopped while it was starting, or its process is gone';
     yield {
       mend: function* () {
-        yield* perform('end-exec', { namespace, id, execId });
+        yield* free(execId);
         yield* dispatch({ type: 'record-exec-lost', namespace, id, execId, because });
       },
     };
   }
-  for (const execId of there) {
-    yield {
-      divergence: {
-        what: 'exec-unnamed',
-        subject: containerSubject(namespace, id),
-        detail: `an extra process '${execId}' is there that no event names`,
-        repair: 'removed',
-      },
-      mend: () => perform('end-exec', { namespace, id, execId }),
-    };
+  for (const execId of new Set([...found, ...held])) {
+    const known = execs[execId];
+    if (known === undefined) {
+      yield {
+        divergence: {
+          what: 'exec-unnamed',
+          subject: containerSubject(namespace, id),
+          detail: `an extra process '${execId}' is there that no event names`,
+          repair: 'removed',
+        },
+        mend: () => free(execId),
+      };
+    } else if (known.status === 'ended') {
+      yield { mend: () => free(execId) };
+    }
   }
 }
 

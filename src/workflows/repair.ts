@@ -8,8 +8,8 @@ export interface Found {
   readonly tasks: readonly FoundTask[];
   /** Tasks under whose root something is mounted. */
   readonly mounted: readonly TaskAddress[];
-  /** Tasks whose streams are held. */
-  readonly streams: readonly TaskAddress[];
+  /** Tasks, and execs of them, whose streams are held. */
+  readonly streams: readonly (TaskAddress & { readonly execId?: ExecId })[];
   readonly snapshots: readonly SnapshotId[];
   readonly blobs: readonly Digest[];
   readonly ingests: readonly IngestAddress[];

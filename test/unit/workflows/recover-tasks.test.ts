@@ -186,15 +186,17 @@ describe('extra processes after a restart', () => {
     ['that are gone are lost', [requested, started], [], 'adopt watch; end-exec +exec-lost'],
     ['that were only asked for are ended', [requested], ['e1'], 'adopt watch; end-exec +exec-lost'],
     ['that nobody named are ended', [], ['e1'], 'adopt watch; !exec-unnamed end-exec'],
-    [
-      'that ended, but were not freed, are',
-      [requested, started, ended],
-      ['e1'],
-      'adopt watch; !exec-unnamed end-exec',
-    ],
+    ['that ended, but were not freed, are', [requested, started, ended], ['e1'], 'adopt watch; end-exec'],
     ['that ended and were freed are past', [requested, started, ended], [], 'adopt watch'],
   ])('%s', (_, past, execs, done) => {
     expect(repaired([...running, ...past], withExecs(...execs))).toBe(done);
+  });
+
+  it('that ended, and left streams behind, are freed', () => {
+    const streams = [{ ...task, execId: ExecId.parse('e1') }];
+    expect(repaired([...running, requested, started, ended], { ...withExecs(), streams })).toBe(
+      'adopt watch; end-exec',
+    );
   });
 
   it('are given to be watched by name', () => {
