@@ -108,7 +108,8 @@ const sourceOf =
     nodes.map(({ level, index }: Node) =>
       naiveRoot(leaves.slice(index * 2 ** level, (index + 1) * 2 ** level)),
     );
-const some = (count: number): Uint8Array[] => Array.from({ length: count }, (_, at) => Buffer.from(`leaf ${at}`));
+const some = (count: number): Uint8Array[] =>
+  Array.from({ length: count }, (_, at) => Buffer.from(`leaf ${at}`));
 const rootHex = (leaves: readonly Uint8Array[]): string => hashHex(rangeOf(leaves).root());
 
 describe('the published vectors of RFC 6962', () => {
@@ -168,7 +169,7 @@ describe('any tree', () => {
         const leaf = leafHash(leaves[index] ?? Buffer.of());
         const proof = await proveInclusion(index, size, sourceOf(leaves));
         expect(proof).toEqual(naivePath(index, leaves));
-        const holds = (at: number, of: number, path: readonly Hash[], of2 = root) =>
+        const holds = (at: number, of: number, path: readonly Hash[], of2: Hash = root) =>
           verifyInclusion(leaf, at, of, path, of2);
         expect(holds(index, size, proof)).toBe(true);
         for (const wrong of [index - 1, index + 1, index + 0.5, -1, size]) {
