@@ -110,6 +110,31 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: 'Tell what keeps a thing, or what freed it',
     load: () => import('./verbs/why.ts'),
   },
+  diff: {
+    group: 'The log',
+    summary: 'Show what changed between two moments, by thing and by field',
+    load: () => import('./verbs/diff.ts'),
+  },
+  blame: {
+    group: 'The log',
+    summary: 'Show who set each field of a thing',
+    load: () => import('./verbs/blame.ts'),
+  },
+  causes: {
+    group: 'The log',
+    summary: 'Show what led to an event, and what it led to',
+    load: () => import('./verbs/causes.ts'),
+  },
+  bisect: {
+    group: 'The log',
+    summary: 'Find the event that made an expression true',
+    load: () => import('./verbs/bisect.ts'),
+  },
+  replay: {
+    group: 'The log',
+    summary: 'Go through the past, event by event, with the state beside each',
+    load: () => import('./verbs/replay.ts'),
+  },
   log: {
     group: 'The log',
     summary: 'Sign, prove, check and keep the log itself',
@@ -139,6 +164,11 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     group: 'The host',
     summary: 'List namespaces and how much is in each',
     load: () => import('./verbs/namespaces.ts'),
+  },
+  fleet: {
+    group: 'The log',
+    summary: 'Ask the logs of all hosts, where they are together on KurrentDB',
+    load: () => import('./verbs/fleet.ts'),
   },
   gc: {
     group: 'The host',
