@@ -5,20 +5,10 @@ import { openFileLog } from '../../src/adapters/log-file/file-log.ts';
 import { verifyLog } from '../../src/adapters/log-file/verify.ts';
 import { inTemporaryDirectory, positionsOf, readAll, upTo } from '../support/log-events.ts';
 import { acknowledged, bundleLogChild, runLines } from '../support/log-processes.ts';
+import { seededRandom } from '../support/random.ts';
 
 const ROUNDS = 20;
 const seed = Number(process.env.SHIPLOG_SEED ?? 20_261_121);
-
-/** mulberry32: enough to choose moments, and the same for the same seed. */
-const random = (start: number) => {
-  let state = start >>> 0;
-  return (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-};
 
 describe('a writer killed at any moment', () => {
   let bundle = '';
@@ -53,7 +43,7 @@ describe('a writer killed at any moment', () => {
     `has every acknowledged event after each of ${ROUNDS} kills (SHIPLOG_SEED=${seed})`,
     () =>
       inTemporaryDirectory(async (directory) => {
-        const next = random(seed);
+        const next = seededRandom(seed);
         let before = 0;
         for (const round of upTo(ROUNDS)) {
           const writers = 1 + Math.floor(next() * 32);
