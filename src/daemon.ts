@@ -24,6 +24,7 @@ import { createLayerApplier } from './adapters/unpack/applier.ts';
 import type { Rejection } from './domain/rejection.ts';
 import { apiOf } from './engine/api/api.ts';
 import { Collector } from './engine/collector.ts';
+import { Keeping } from './engine/keeping.ts';
 import { Ledger } from './engine/ledger.ts';
 import { daemonActor } from './engine/origin.ts';
 import { performersOf } from './engine/performers.ts';
@@ -69,6 +70,23 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     maxBytes: config.checkpoints.max_bytes,
   });
   const ledger = await Ledger.open(log, clock, saved);
+  const timeline = new Timeline(log, ledger, saved);
+  const keeping = new Keeping({
+    log,
+    ledger,
+    keeper: home.keeper,
+    views: {
+      below: (at) => saved.below(at),
+      keep: (views) => saved.keep(views),
+      forget: async (above) => {
+        timeline.forget(above);
+        await saved.forget(above);
+      },
+    },
+    heads: { covering: async () => undefined },
+    ...(home.copy === undefined ? {} : { copy: home.copy }),
+  });
+  await keeping.finish();
   const lastBoot = ledger.head.world.host.boot;
 
   const registry = createRegistry({
@@ -177,7 +195,8 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       ledger,
       runner,
       collector,
-      timeline: new Timeline(log, ledger, saved),
+      timeline,
+      keeping,
       about,
       ...copy,
     }),

@@ -1,10 +1,12 @@
 import type { Config } from './adapters/config/schema.ts';
 import { createNames } from './adapters/linux/names.ts';
-import { openFileLog } from './adapters/log-file/file-log.ts';
+import { type OpenFileLog, openFileLog } from './adapters/log-file/file-log.ts';
+import { createLogKeeper } from './adapters/log-file/keeper.ts';
 import { Rejection } from './domain/rejection.ts';
 import { factOf } from './engine/ledger.ts';
 import { misfitOfReplica } from './engine/meeting.ts';
 import type { Clock } from './engine/ports/clock.ts';
+import type { LogKeeper } from './engine/ports/keeping.ts';
 import type { Log } from './engine/ports/log.ts';
 import type { Logger } from './engine/ports/logger.ts';
 import type { LogCopy } from './engine/ports/replica.ts';
@@ -24,6 +26,8 @@ export interface LogHomeOptions {
 /** The log where the configuration has it, and its second copy. */
 export interface LogHome {
   readonly log: Log;
+  /** Of the files. */
+  readonly keeper: LogKeeper;
   /** The id that the host takes at its first start. */
   readonly freshHostId: string;
   /** Absent where the log is on this host only. */
@@ -45,7 +49,8 @@ export const openLogHome = async (options: LogHomeOptions): Promise<LogHome> => 
   });
   const freshHostId = host_id === '' ? createNames().sortable() : host_id;
   if (url === '') {
-    return { log: local, freshHostId, begin: () => undefined, close: () => local.close() };
+    const keeper = createLogKeeper(local.files);
+    return { log: local, keeper, freshHostId, begin: () => undefined, close: () => local.close() };
   }
   try {
     return mode === 'primary'
@@ -81,7 +86,7 @@ const shipping = { deadlineMs: 10_000, giveUpAfterMs: 2000 };
 
 const openReplicated = async (
   { config, clock, logger }: LogHomeOptions,
-  local: Log,
+  local: OpenFileLog,
   freshHostId: string,
 ): Promise<LogHome> => {
   const { url, host_id, stop_timeout } = config.kurrentdb;
@@ -103,6 +108,7 @@ const openReplicated = async (
   });
   return {
     log: local,
+    keeper: createLogKeeper(local.files),
     freshHostId,
     copy: shipper,
     begin: (id) => {
@@ -127,7 +133,7 @@ const bound = (logger: Logger): Logger => ({
 
 const openPrimary = async (
   { config, clock, logger, onFencedOut }: LogHomeOptions,
-  local: Log,
+  local: OpenFileLog,
   fresh: string,
 ): Promise<LogHome> => {
   const { url, host_id, give_up } = config.kurrentdb;
@@ -148,6 +154,7 @@ const openPrimary = async (
     });
     return {
       log,
+      keeper: createLogKeeper(local.files),
       freshHostId: hostId,
       copy: log,
       begin: (id) => checkHostId(hostId, id),

@@ -1,6 +1,7 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import { Containers } from '../gen/shiplog/v1/containers_pb.ts';
 import { Images } from '../gen/shiplog/v1/images_pb.ts';
+import { Keeping } from '../gen/shiplog/v1/keeping_pb.ts';
 import { Log } from '../gen/shiplog/v1/log_pb.ts';
 import { Resources } from '../gen/shiplog/v1/resources_pb.ts';
 import { System } from '../gen/shiplog/v1/system_pb.ts';
@@ -25,6 +26,7 @@ export interface ShiplogClient {
   readonly system: ServiceClient<typeof System>;
   readonly resources: ServiceClient<typeof Resources>;
   readonly time: ServiceClient<typeof Time>;
+  readonly keeping: ServiceClient<typeof Keeping>;
   /** Frees the connection; calls under way fail. */
   close(): void;
 }
@@ -53,6 +55,7 @@ export const connect = (options: ConnectOptions = {}): ShiplogClient => {
     system: serviceClient(channel, System),
     resources: serviceClient(channel, Resources),
     time: serviceClient(channel, Time),
+    keeping: serviceClient(channel, Keeping),
     close: () => grpc.close(),
   };
 };

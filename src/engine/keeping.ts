@@ -7,6 +7,7 @@ import { folded } from './fold.ts';
 import type { Ledger } from './ledger.ts';
 import type { Cause } from './ports/cause.ts';
 import type { ArchiveReport, LogKeeper, SignedHeads } from './ports/keeping.ts';
+import type { PruneReport, RedactionReport } from './ports/keeping-api.ts';
 import type { Log } from './ports/log.ts';
 import type { LogCopy } from './ports/replica.ts';
 import type { Views } from './views.ts';
@@ -29,20 +30,6 @@ export interface KeepingParts {
   readonly heads: SignedHeads;
   /** Absent where the log is on this host only. */
   readonly copy?: LogCopy;
-}
-
-export interface RedactionReport {
-  /** Of the event that records it; absent where nothing was left to take out. */
-  readonly recorded?: Position;
-  /** Archives that hold the event as it was. */
-  readonly archives: readonly string[];
-}
-
-export interface PruneReport {
-  readonly horizon: Position;
-  readonly segments: number;
-  readonly bytes: number;
-  readonly archives: readonly string[];
 }
 
 /**

@@ -126,6 +126,7 @@ export const testEngine = async (): Promise<TestEngine> => {
     runner,
     collector,
     timeline: new Timeline(log, ledger),
+    keeping: unreachable('keeping'),
     about: {
       version: '0.0.0',
       revision: '',

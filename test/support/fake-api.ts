@@ -26,6 +26,7 @@ import type {
 import type { Logger } from '../../src/engine/ports/logger.ts';
 import type { Blob, Lease, Snapshot } from '../../src/engine/ports/resources-api.ts';
 import type { OutputChunk } from '../../src/engine/ports/stdio.ts';
+import { fakeKeepingApi } from './fake-keeping-api.ts';
 import { fakeTimeApi } from './fake-time-api.ts';
 
 /** The daemon's API without a daemon: it remembers what it was asked and answers from memory. */
@@ -235,12 +236,12 @@ export const fakeApi = (parts: Parts = {}): FakeApi => {
         yield Buffer.alloc(600 * 1024, 1);
         yield Buffer.from('end');
       },
-      list: async (...input) => {
-        note('images.list', input);
+      list: async (namespace, options) => {
+        note('images.list', [namespace, options]);
         return [someImage];
       },
-      inspect: async (...input) => {
-        note('images.inspect', input);
+      inspect: async (namespace, image, at) => {
+        note('images.inspect', [namespace, image, at]);
         return { image: someImage, config: '{}', manifest: '{"a":1}', layers: [someDigest] };
       },
       tag: async (input, call) => note('images.tag', input, call),
@@ -352,8 +353,8 @@ export const fakeApi = (parts: Parts = {}): FakeApi => {
         note('system.gc', undefined, call);
         return { removed: [someDigest], freedBytes: 12 };
       },
-      counts: async (at, namespace) => {
-        note('system.counts', { at, namespace });
+      counts: async (query) => {
+        note('system.counts', query);
         return {
           ...{ hostId: 'h', logHead: position(4n), containers: 2, containersRunning: 1, images: 1 },
           ...{ snapshots: 3, blobs: 4, contentBytes: 5, divergences: 0, namespaces: ['default'] },
@@ -392,6 +393,7 @@ export const fakeApi = (parts: Parts = {}): FakeApi => {
       ...parts.resources,
     },
     time: fakeTimeApi(note, someEvent, parts.time),
+    keeping: fakeKeepingApi(note, parts.keeping),
   };
   const last = (method: string): Asked => {
     const found = asked.findLast((one) => one.method === method);

@@ -6,6 +6,7 @@ import type { Logger } from '../../engine/ports/logger.ts';
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
 import { Containers } from '../../gen/shiplog/v1/containers_pb.ts';
 import { Images } from '../../gen/shiplog/v1/images_pb.ts';
+import { Keeping } from '../../gen/shiplog/v1/keeping_pb.ts';
 import { Log } from '../../gen/shiplog/v1/log_pb.ts';
 import { Resources } from '../../gen/shiplog/v1/resources_pb.ts';
 import { System } from '../../gen/shiplog/v1/system_pb.ts';
@@ -16,6 +17,7 @@ import { containersService } from './containers.ts';
 import { addService } from './handlers.ts';
 import { healthService } from './health.ts';
 import { imagesService } from './images.ts';
+import { keepingService } from './keeping.ts';
 import { serverOptions } from './limits.ts';
 import { listenOn } from './listen.ts';
 import { logService } from './log.ts';
@@ -71,7 +73,8 @@ export const serve = async ({ address, api, names, logger }: ServeOptions): Prom
   addService(grpc, System, systemService(api.system), calls.open);
   addService(grpc, Resources, resourcesService(api.resources), calls.open);
   addService(grpc, Time, timeService(api.time), calls.open);
-  const served = [Images, Containers, Log, System, Resources, Time].map(({ typeName }) => typeName);
+  addService(grpc, Keeping, keepingService(api.keeping), calls.open);
+  const served = [Images, Containers, Log, System, Resources, Time, Keeping].map(({ typeName }) => typeName);
   addService(grpc, Health, healthService(served), calls.open);
   const listening = await listenOn(address, connections.accept);
 

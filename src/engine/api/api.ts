@@ -3,6 +3,7 @@ import { archivesApi } from './archives.ts';
 import { containersApi } from './containers.ts';
 import type { Engine } from './engine.ts';
 import { imagesApi } from './images.ts';
+import { keepingApi } from './keeping.ts';
 import { logApi } from './log.ts';
 import { resourcesApi } from './resources.ts';
 import { sessionsApi } from './sessions.ts';
@@ -17,4 +18,5 @@ export const apiOf = (engine: Engine): Api => ({
   system: systemApi(engine),
   resources: resourcesApi(engine),
   time: timeApi(engine),
+  keeping: keepingApi(engine),
 });

@@ -2,6 +2,7 @@ import { isRejection, type Rejection } from '../../domain/rejection.ts';
 import type { World } from '../../domain/world.ts';
 import type { Workflow } from '../../workflows/steps.ts';
 import type { Collector } from '../collector.ts';
+import type { Keeping } from '../keeping.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Call } from '../ports/api.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -16,6 +17,7 @@ export interface Engine {
   readonly runner: WorkflowRunner;
   readonly collector: Collector;
   readonly timeline: Timeline;
+  readonly keeping: Keeping;
   /** Absent where the log is on this host only. */
   readonly logCopy?: LogCopy;
   readonly about: About;

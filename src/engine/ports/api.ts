@@ -8,6 +8,7 @@ import type { ContainerView } from '../../projections/containers.ts';
 import type { ItemKind, ItemStatus, TransferReport } from '../../workflows/effects.ts';
 import type { At } from './at.ts';
 import type { Cause } from './cause.ts';
+import type { KeepingApi } from './keeping-api.ts';
 import type { CopyStatus } from './replica.ts';
 import type { ResourcesApi } from './resources-api.ts';
 import type { TerminalSize } from './runtime.ts';
@@ -26,6 +27,7 @@ export interface Api {
   readonly system: SystemApi;
   readonly resources: ResourcesApi;
   readonly time: TimeApi;
+  readonly keeping: KeepingApi;
 }
 
 /** Who calls, until when, and where progress goes. */
@@ -76,12 +78,17 @@ export interface ImagesApi {
     request: { namespace: Namespace; images: readonly string[]; format: 'oci' | 'docker' },
     call: Call,
   ): AsyncIterable<Uint8Array>;
-  list(namespace: Namespace, options?: { reference?: string; at?: At }): Promise<readonly ImageView[]>;
+  list(
+    namespace: Namespace,
+    options?: { reference?: string; at?: At },
+    signal?: AbortSignal,
+  ): Promise<readonly ImageView[]>;
   /** `config` and `manifest` are JSON texts; empty where, asked about the past, their bytes are no longer here. */
   inspect(
     namespace: Namespace,
     image: string,
     at?: At,
+    signal?: AbortSignal,
   ): Promise<{ image: ImageView; config: string; manifest: string; layers: readonly Digest[] }>;
   tag(request: { namespace: Namespace; source: string; target: ImageReference }, call: Call): Promise<void>;
   remove(
@@ -140,8 +147,9 @@ export interface ContainersApi {
   list(
     namespace: Namespace,
     options: { all: boolean; filters: readonly string[]; at?: At },
+    signal?: AbortSignal,
   ): Promise<readonly ContainerView[]>;
-  inspect(target: Named & { at?: At }): Promise<ContainerDetails>;
+  inspect(target: Named & { at?: At }, signal?: AbortSignal): Promise<ContainerDetails>;
   top(target: Named): Promise<readonly ProcessView[]>;
   logs(
     target: Named,
@@ -218,7 +226,10 @@ export interface LogApi {
     signal?: AbortSignal,
   ): AsyncIterable<ToldEvent>;
   history(query: { namespace: Namespace; thing: string }): AsyncIterable<ToldEvent>;
-  why(query: { namespace: Namespace; thing: string; at?: At }): Promise<{
+  why(
+    query: { namespace: Namespace; thing: string; at?: At },
+    signal?: AbortSignal,
+  ): Promise<{
     subject: string;
     kept: boolean;
     path: readonly { from: string; to: string; kind: string; since: Position }[];
@@ -240,12 +251,12 @@ export interface SystemApi {
   }>;
   info(namespace?: Namespace): Promise<HostInfo>;
   /** What the log says of the host at a moment. */
-  counts(at: At, namespace?: Namespace): Promise<HostCounts>;
+  counts(query: { at: At; namespace?: Namespace }, signal?: AbortSignal): Promise<HostCounts>;
   /** Records that a call was refused before anything was asked of the host. */
   refused(refusal: { method: string; rejection: Rejection }, call: Call): Promise<void>;
   gc(call: Call): Promise<Collected>;
   /** What a collection would remove, now or at a moment; removes nothing. */
-  garbage(at?: At): Promise<Collected>;
+  garbage(at?: At, signal?: AbortSignal): Promise<Collected>;
 }
 
 export interface Collected {
