@@ -49,12 +49,14 @@ export const containersService = (api: ContainersApi, logger: Logger): Service<t
     await api.remove({ ...targetOf(request), force: request.force }, context);
     return {};
   },
-  list: async ({ namespace, all, filters, at }) => {
+  list: async ({ namespace, all, filters, at }, { signal }) => {
     const options = { all, filters, ...present({ at: atOf(at) }) };
-    return { containers: (await api.list(namespaceOf(namespace), options)).map(containerMessage) };
+    return { containers: (await api.list(namespaceOf(namespace), options, signal)).map(containerMessage) };
   },
-  inspect: async (request) =>
-    detailsMessage(await api.inspect({ ...targetOf(request), ...present({ at: atOf(request.at) }) })),
+  inspect: async (request, { signal }) => {
+    const target = { ...targetOf(request), ...present({ at: atOf(request.at) }) };
+    return detailsMessage(await api.inspect(target, signal));
+  },
   top: async (request) => ({ processes: (await api.top(targetOf(request))).map(processMessage) }),
   logs: async function* (request, { signal }) {
     for await (const entry of api.logs(targetOf(request), { ...logOptions(request), signal })) {

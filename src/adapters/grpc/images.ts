@@ -92,13 +92,14 @@ export const imagesService = (api: ImagesApi): Service<typeof Images> => ({
     };
     return pieces(api.export(input, context));
   },
-  list: async ({ namespace, reference, at }) => {
+  list: async ({ namespace, reference, at }, { signal }) => {
     const options = present({ reference: reference || undefined, at: atOf(at) });
-    const images = await api.list(namespaceOf(namespace), options);
+    const images = await api.list(namespaceOf(namespace), options, signal);
     return { images: images.map(imageMessage) };
   },
-  inspect: async ({ namespace, image, at }) => {
-    const found = await api.inspect(namespaceOf(namespace), required(image, 'image'), atOf(at));
+  inspect: async ({ namespace, image, at }, { signal }) => {
+    const name = required(image, 'image');
+    const found = await api.inspect(namespaceOf(namespace), name, atOf(at), signal);
     const { config, manifest, layers } = found;
     return { image: imageMessage(found.image), config, manifest, layers: [...layers] };
   },

@@ -32,11 +32,9 @@ export const logService = (api: LogApi): Service<typeof Log> => ({
     const query = { namespace: namespaceOf(namespace), thing: required(thing, 'thing') };
     return mapped(api.history(query), eventMessage);
   },
-  why: async ({ namespace, thing, at }) => {
-    const found = await api.why({
-      ...{ namespace: namespaceOf(namespace), thing: required(thing, 'thing') },
-      ...present({ at: atOf(at) }),
-    });
+  why: async ({ namespace, thing, at }, { signal }) => {
+    const query = { namespace: namespaceOf(namespace), thing: required(thing, 'thing') };
+    const found = await api.why({ ...query, ...present({ at: atOf(at) }) }, signal);
     return {
       subject: found.subject,
       kept: found.kept,

@@ -66,11 +66,20 @@ export const resourcesService = (api: ResourcesApi): Service<typeof Resources> =
     const { position, time } = await api.moment(atRequired(at));
     return { position, timeUs: BigInt(time ?? 0) };
   },
-  snapshots: (request) =>
-    each(api.snapshots({ namespace: namespaceOf(request.namespace), ...queryOf(request) }), snapshotMessage),
-  content: (request) =>
-    each(api.content({ namespace: namespaceOf(request.namespace), ...queryOf(request) }), blobMessage),
-  leases: (request) =>
-    each(api.leases({ namespace: namespaceOf(request.namespace), ...queryOf(request) }), leaseMessage),
-  namespaces: (request) => each(api.namespaces(queryOf(request)), namespaceMessage),
+  snapshots: (request, { signal }) =>
+    each(
+      api.snapshots({ namespace: namespaceOf(request.namespace), ...queryOf(request) }, signal),
+      snapshotMessage,
+    ),
+  content: (request, { signal }) =>
+    each(
+      api.content({ namespace: namespaceOf(request.namespace), ...queryOf(request) }, signal),
+      blobMessage,
+    ),
+  leases: (request, { signal }) =>
+    each(
+      api.leases({ namespace: namespaceOf(request.namespace), ...queryOf(request) }, signal),
+      leaseMessage,
+    ),
+  namespaces: (request, { signal }) => each(api.namespaces(queryOf(request), signal), namespaceMessage),
 });

@@ -31,11 +31,13 @@ const copyMessage = (copy: CopyStatus) => ({
 
 export const systemService = (api: SystemApi): Service<typeof System> => ({
   version: async () => ({ ...(await api.version()) }),
-  info: async ({ namespace, at: moment }) => {
-    const of = namespace === '' ? [] : [namespaceOf(namespace)];
+  info: async ({ namespace, at: moment }, { signal }) => {
+    const of = namespace === '' ? undefined : namespaceOf(namespace);
     const at = atOf(moment);
-    if (at !== undefined) return countsMessage(await api.counts(at, ...of));
-    const info = await api.info(...of);
+    if (at !== undefined) {
+      return countsMessage(await api.counts({ at, ...present({ namespace: of }) }, signal));
+    }
+    const info = await api.info(of);
     return {
       ...countsMessage(info),
       root: info.root,
@@ -55,7 +57,7 @@ export const systemService = (api: SystemApi): Service<typeof System> => ({
   gc: async ({ dryRun, at: moment }, context) => {
     const at = atOf(moment);
     const only = dryRun || at !== undefined;
-    const { removed, freedBytes } = await (only ? api.garbage(at) : api.gc(context));
+    const { removed, freedBytes } = await (only ? api.garbage(at, context.signal) : api.gc(context));
     return { removed: [...removed], freedBytes: BigInt(freedBytes) };
   },
 });

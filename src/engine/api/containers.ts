@@ -70,10 +70,10 @@ export const containersApi = (engine: Engine): Part => ({
     }
     await run(engine, removeContainer(key, force), call);
   },
-  list: async (namespace, { at, ...options }) =>
-    orThrow(listContainers((await viewsAt(engine, at)).world, namespace, options)),
-  inspect: async ({ at, ...target }) => {
-    const { world } = await viewsAt(engine, at);
+  list: async (namespace, { at, ...options }, signal) =>
+    orThrow(listContainers((await viewsAt(engine, at, signal)).world, namespace, options)),
+  inspect: async ({ at, ...target }, signal) => {
+    const { world } = await viewsAt(engine, at, signal);
     const container = orThrow(resolveContainer(world, target.namespace, target.container));
     const { namespace, id, config, snapshotter, snapshotKey } = container;
     const execs = Object.values(findTask(world.task, namespace, id)?.execs ?? {});

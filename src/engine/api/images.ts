@@ -28,13 +28,13 @@ export const imagesApi = (engine: Engine): Part => ({
       call,
     );
   },
-  list: async (namespace, { reference, at } = {}) => {
-    const { world } = await viewsAt(engine, at);
+  list: async (namespace, { reference, at } = {}, signal) => {
+    const { world } = await viewsAt(engine, at, signal);
     const read = documentsAt(engine, at);
     return Promise.all(listImages(world, namespace, reference).map((image) => viewOf(world, image, read)));
   },
-  inspect: async (namespace, text, at) => {
-    const { world } = await viewsAt(engine, at);
+  inspect: async (namespace, text, at, signal) => {
+    const { world } = await viewsAt(engine, at, signal);
     const image = orThrow(resolveImage(world, namespace, text));
     const { config, manifest, layers } = imageTree(world, image);
     const read = documentsAt(engine, at);

@@ -17,7 +17,7 @@ import { tellWhy } from './why.ts';
 export const logApi = (engine: Engine): LogApi => ({
   events: (query, signal) => events(engine, query, signal),
   history: (query) => history(engine, query),
-  why: (query) => tellWhy(engine, query),
+  why: (query, signal) => tellWhy(engine, query, signal),
   verify: (progress) => verify(engine, progress),
 });
 

@@ -38,10 +38,11 @@ const positionOf = async (engine: Engine, at: At): Promise<Position> => {
 
 /**
  * The views at a moment; those of now when none is given. Nothing here touches the world.
- * @throws Rejection `invalid-argument` for a moment to come, `failed-precondition` for one below the log's horizon
+ * @throws Rejection `invalid-argument` for a moment to come, `failed-precondition` for one below the log's horizon, and as
+ *   the timeline does; the signal's reason
  */
-export const viewsAt = async (engine: Engine, at: At | undefined): Promise<Views> =>
-  at === undefined ? engine.ledger.durable : engine.timeline.at({ position: await positionOf(engine, at) });
+export const viewsAt = async (engine: Engine, at: At | undefined, signal?: AbortSignal): Promise<Views> =>
+  at === undefined ? engine.ledger.durable : engine.timeline.viewsAt(await positionOf(engine, at), signal);
 
 /** A moment, with its place in the log and its time. @throws Rejection as {@link viewsAt} */
 export const momentOf = async (engine: Engine, at: At): Promise<Moment> => {

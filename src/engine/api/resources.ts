@@ -6,11 +6,12 @@ import { momentOf, viewsAt } from './past.ts';
 /** What images and containers are made of, and what keeps it. */
 export const resourcesApi = (engine: Engine): ResourcesApi => ({
   moment: (at) => momentOf(engine, at),
-  snapshots: async ({ namespace, filters, at }) =>
-    orThrow(listSnapshots((await viewsAt(engine, at)).world, namespace, filters)),
-  content: async ({ namespace, filters, at }) =>
-    orThrow(listBlobs((await viewsAt(engine, at)).world, namespace, filters)),
-  leases: async ({ namespace, filters, at }) =>
-    orThrow(listLeases((await viewsAt(engine, at)).world, namespace, filters)),
-  namespaces: async ({ filters, at }) => orThrow(listNamespaces((await viewsAt(engine, at)).world, filters)),
+  snapshots: async ({ namespace, filters, at }, signal) =>
+    orThrow(listSnapshots((await viewsAt(engine, at, signal)).world, namespace, filters)),
+  content: async ({ namespace, filters, at }, signal) =>
+    orThrow(listBlobs((await viewsAt(engine, at, signal)).world, namespace, filters)),
+  leases: async ({ namespace, filters, at }, signal) =>
+    orThrow(listLeases((await viewsAt(engine, at, signal)).world, namespace, filters)),
+  namespaces: async ({ filters, at }, signal) =>
+    orThrow(listNamespaces((await viewsAt(engine, at, signal)).world, filters)),
 });

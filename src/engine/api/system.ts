@@ -24,11 +24,12 @@ export const systemApi = (engine: Engine): SystemApi => {
       const refusal = { command: method, subject: 'host', code, message };
       await engine.ledger.dispatch([{ type: 'record-refusal', ...refusal }], cause);
     },
-    counts: async (at, namespace) => countsOf((await viewsAt(engine, at)).world, namespace),
+    counts: async ({ at, namespace }, signal) =>
+      countsOf((await viewsAt(engine, at, signal)).world, namespace),
     gc: async ({ cause }) => collectedOf(await engine.collector.collect(cause)),
-    garbage: async (at) => {
+    garbage: async (at, signal) => {
       const now = at === undefined ? engine.ports.clock.now().wall : (await momentOf(engine, at)).time;
-      return collectedOf(wouldCollect(await viewsAt(engine, at), now ?? (0 as Timestamp)));
+      return collectedOf(wouldCollect(await viewsAt(engine, at, signal), now ?? (0 as Timestamp)));
     },
   };
 };

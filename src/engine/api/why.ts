@@ -18,8 +18,9 @@ type Answer = Awaited<ReturnType<LogApi['why']>>;
 export const tellWhy = async (
   engine: Engine,
   { namespace, thing, at }: Parameters<LogApi['why']>[0],
+  signal?: AbortSignal,
 ): Promise<Answer> => {
-  const { world, references } = await viewsAt(engine, at);
+  const { world, references } = await viewsAt(engine, at, signal);
   const subjects = await subjectsIn(engine, world, namespace, thing);
   const answers = [...subjects].map((subject) => why(references, subject));
   const answer = answers.find(({ kept }) => kept) ?? answers[0];

@@ -18,17 +18,21 @@ export interface ResourcesApi {
   /**
    * The position that a moment means.
    * @throws Rejection `invalid-argument` for a moment to come, `failed-precondition` for one below the log's horizon;
-   *   every read that takes an {@link At} throws these too
+   *   every read that takes an {@link At} throws these too, and `resource-exhausted` where too much of the past is asked
+   *   for at once
    */
   moment(at: At): Promise<Moment>;
   /** By key. */
-  snapshots(query: ResourceQuery): Promise<readonly Snapshot[]>;
+  snapshots(query: ResourceQuery, signal?: AbortSignal): Promise<readonly Snapshot[]>;
   /** Newest first. */
-  content(query: ResourceQuery): Promise<readonly Blob[]>;
+  content(query: ResourceQuery, signal?: AbortSignal): Promise<readonly Blob[]>;
   /** By id. */
-  leases(query: ResourceQuery): Promise<readonly Lease[]>;
+  leases(query: ResourceQuery, signal?: AbortSignal): Promise<readonly Lease[]>;
   /** By name. */
-  namespaces(query: Omit<ResourceQuery, 'namespace'>): Promise<readonly NamespaceView[]>;
+  namespaces(
+    query: Omit<ResourceQuery, 'namespace'>,
+    signal?: AbortSignal,
+  ): Promise<readonly NamespaceView[]>;
 }
 
 export type { Blob, Lease, NamespaceView, Snapshot };
