@@ -26,6 +26,7 @@ import type {
 import type { Logger } from '../../src/engine/ports/logger.ts';
 import type { Blob, Lease, Snapshot } from '../../src/engine/ports/resources-api.ts';
 import type { OutputChunk } from '../../src/engine/ports/stdio.ts';
+import { fakeKeepingApi } from './fake-keeping-api.ts';
 import { fakeTimeApi } from './fake-time-api.ts';
 
 /** The daemon's API without a daemon: it remembers what it was asked and answers from memory. */
@@ -392,6 +393,7 @@ export const fakeApi = (parts: Parts = {}): FakeApi => {
       ...parts.resources,
     },
     time: fakeTimeApi(note, someEvent, parts.time),
+    keeping: fakeKeepingApi(note, parts.keeping),
   };
   const last = (method: string): Asked => {
     const found = asked.findLast((one) => one.method === method);

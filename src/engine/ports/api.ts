@@ -8,6 +8,7 @@ import type { ContainerView } from '../../projections/containers.ts';
 import type { ItemKind, ItemStatus, TransferReport } from '../../workflows/effects.ts';
 import type { At } from './at.ts';
 import type { Cause } from './cause.ts';
+import type { KeepingApi } from './keeping-api.ts';
 import type { CopyStatus } from './replica.ts';
 import type { ResourcesApi } from './resources-api.ts';
 import type { TerminalSize } from './runtime.ts';
@@ -26,6 +27,7 @@ export interface Api {
   readonly system: SystemApi;
   readonly resources: ResourcesApi;
   readonly time: TimeApi;
+  readonly keeping: KeepingApi;
 }
 
 /** Who calls, until when, and where progress goes. */
