@@ -5,15 +5,17 @@ import { Rejection } from '../../domain/rejection.ts';
 import { type Log, LogLimits, type LogRange } from '../../engine/ports/log.ts';
 import { matching } from '../../engine/ports/matching.ts';
 import type { Disk } from './disk.ts';
+import { batchOf } from './event-text.ts';
 import { ioRejection } from './failure.ts';
 import { decodeGroup } from './group.ts';
-import { batchOf, GroupBuffer } from './group-buffer.ts';
+import { GroupBuffer } from './group-buffer.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { WriterLock } from './lock.ts';
 import type { LogFiles } from './log-files.ts';
 import { readBackward, readForward } from './read.ts';
 import { realDisk } from './real-disk.ts';
 import { makeDirectory, recover, type TornTail } from './recover.ts';
+import { Sealer } from './sealer.ts';
 import type { Segment } from './segment.ts';
 import { type Continuation, SegmentWriter } from './segment-writer.ts';
 
@@ -50,7 +52,8 @@ export const openFileLog = async (options: FileLogOptions): Promise<OpenFileLog>
       segments,
       prepared: size,
     });
-    return new FileLog({ ...found, disk, directory, lock, writer });
+    const sealer = disk === realDisk ? new Sealer() : undefined;
+    return new FileLog({ ...found, sealer, disk, directory, lock, writer });
   } catch (error) {
     lock?.release();
     throw ioRejection(error, directory);
@@ -68,6 +71,8 @@ interface Parts {
   readonly logId: string;
   readonly lock: WriterLock;
   readonly writer: SegmentWriter;
+  /** Absent over a simulated disk: all of it runs on one thread then. */
+  readonly sealer: Sealer | undefined;
   readonly segments: Segment[];
   readonly archives: readonly string[];
   readonly next: number;
@@ -77,8 +82,8 @@ interface Parts {
 
 /** Somebody who waits until everything below `until` is durable. */
 interface Waiter {
-  readonly until: number;
-  resolve(): void;
+  readonly until: Position;
+  resolve(until: Position): void;
   reject(reason: Rejection): void;
 }
 
@@ -94,9 +99,11 @@ const belowHorizon = (from: Position, horizon: Position, archives: readonly stri
 /** With this much to write it doesn't pay to wait for more. */
 const EAGER_BYTES = 64 * 1024;
 
-/** A place in the log: events so far, and the chain hash over them. */
+/** The end of what is durable. */
 interface Place {
-  readonly next: number;
+  /** Events so far. */
+  readonly next: Position;
+  /** The chain hash over them. */
   readonly chain: string;
 }
 
@@ -107,7 +114,7 @@ class FileLog implements OpenFileLog {
   readonly #parts: Parts;
   readonly #feed: LiveFeed;
   /** After everything handed over. */
-  #head: Place;
+  #head: Position;
   /** After everything durable. */
   #durable: Place;
   #filling = new GroupBuffer();
@@ -127,19 +134,19 @@ class FileLog implements OpenFileLog {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#head = { next: parts.next, chain: parts.chain };
-    this.#durable = this.#head;
+    this.#head = position(BigInt(parts.next));
+    this.#durable = { next: this.#head, chain: parts.chain };
     this.#marked = parts.marked;
     this.#archives = parts.archives;
     this.#feed = new LiveFeed(this);
   }
 
   get head(): Position {
-    return position(BigInt(this.#head.next));
+    return this.#head;
   }
 
   get durable(): Position {
-    return position(BigInt(this.#durable.next));
+    return this.#durable.next;
   }
 
   get horizon(): Position {
@@ -153,9 +160,9 @@ class FileLog implements OpenFileLog {
       return Promise.reject(error);
     }
     this.#schedule();
-    const { head } = this;
+    const until = this.#head;
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ until: Number(head), resolve: () => resolve(head), reject });
+      this.#waiters.push({ until, resolve, reject });
     });
   }
 
@@ -185,7 +192,7 @@ class FileLog implements OpenFileLog {
     const { segments } = this.#parts;
     const events =
       range.backward === true
-        ? readBackward(segments, from, Math.min(to, this.#durable.next))
+        ? readBackward(segments, from, Math.min(to, Number(this.#durable.next)))
         : readForward(segments, from, to);
     yield* matching(events, range.where);
   }
@@ -198,7 +205,7 @@ class FileLog implements OpenFileLog {
     if (until <= this.durable) return Promise.resolve();
     if (until <= this.head) {
       return new Promise((resolve, reject) => {
-        this.#waiters.push({ until: Number(until), resolve, reject });
+        this.#waiters.push({ until, resolve: () => resolve(), reject });
       });
     }
     return Promise.reject(
@@ -234,8 +241,8 @@ class FileLog implements OpenFileLog {
         `Appending ${batch.groupBytes} bytes: ${queued} bytes wait to be written, over the bound of ${LogLimits.queuedBytes}. Wait and try again.`,
       );
     }
-    const chain = this.#filling.add(batch, this.#head.next, this.#head.chain);
-    this.#head = { next: this.#head.next + events.length, chain };
+    this.#filling.add(batch, Number(this.#head));
+    this.#head = position(this.#head + BigInt(events.length));
   }
 
   /**
@@ -266,21 +273,28 @@ class FileLog implements OpenFileLog {
 
   async #writeOnce(): Promise<void> {
     [this.#filling, this.#writing] = [this.#writing, this.#filling];
-    const reached = this.#head;
+    const next = this.#head;
     try {
-      await this.#write();
-      this.#succeed(reached);
+      this.#succeed({ next, chain: await this.#write() });
     } catch (error) {
       this.#fail(ioRejection(error, this.#parts.directory));
     }
     this.#writing.clear();
   }
 
-  /** Calls the disk before it returns to its caller, where nothing is to be done first. */
-  async #write(): Promise<void> {
-    const { writer } = this.#parts;
+  /**
+   * Calls the disk before it returns to its caller, where nothing is to be done first.
+   * @returns the chain hash after what it wrote
+   */
+  async #write(): Promise<string> {
+    const { writer, sealer } = this.#parts;
     if (!writer.isReady) await writer.ready(this.#continuation);
-    await writer.write(this.#writing.seal(writer.synced));
+    const { chain: before } = this.#durable;
+    const chain = sealer?.takes(this.#writing.length)
+      ? await this.#writing.sealApart(sealer, writer.synced, before)
+      : this.#writing.seal(writer.synced, before);
+    await writer.write(this.#writing.sealed);
+    return chain;
   }
 
   /** Between two writes, as one of them. */
@@ -301,18 +315,18 @@ class FileLog implements OpenFileLog {
   }
 
   get #continuation(): Continuation {
-    return { base: this.#durable.next, chain: this.#durable.chain };
+    return { base: Number(this.#durable.next), chain: this.#durable.chain };
   }
 
   #succeed(reached: Place): void {
-    this.#alone = reached.next - this.#durable.next === 1;
+    this.#alone = reached.next - this.#durable.next === 1n;
     this.#parts.writer.commit(this.#writing);
     this.#durable = reached;
     this.#marked = false;
     const waiting = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiting) {
-      if (waiter.until <= reached.next) waiter.resolve();
+      if (waiter.until <= reached.next) waiter.resolve(waiter.until);
       else this.#waiters.push(waiter);
     }
     this.#deliver();
@@ -320,7 +334,7 @@ class FileLog implements OpenFileLog {
 
   /** Gives up everything that is not durable. */
   #fail(reason: Rejection): void {
-    this.#head = this.#durable;
+    this.#head = this.#durable.next;
     this.#marked = false;
     this.#filling.clear();
     this.#writing.clear();
@@ -349,6 +363,7 @@ class FileLog implements OpenFileLog {
     try {
       if (!this.#marked) await this.#mark();
     } finally {
+      await this.#parts.sealer?.close();
       await this.#parts.writer.close();
       this.#parts.lock.release();
     }
@@ -357,10 +372,11 @@ class FileLog implements OpenFileLog {
   /** Ends the file with a mark, so that damage to the last events can't pass for a torn tail at the next start. */
   async #mark(): Promise<void> {
     const { writer, directory } = this.#parts;
-    this.#writing.addMark(this.#durable.next, this.#durable.chain);
+    this.#writing.addMark(Number(this.#durable.next));
     try {
       await writer.mend(this.#continuation);
-      await writer.write(this.#writing.seal(writer.synced));
+      this.#writing.seal(writer.synced, this.#durable.chain);
+      await writer.write(this.#writing.sealed);
     } catch (error) {
       throw ioRejection(error, directory);
     }

@@ -1,10 +1,6 @@
-import { hash, randomFillSync } from 'node:crypto';
-import { crc32c } from '@node-rs/crc32';
-import type { Envelope } from '../../domain/envelope.ts';
-import { Rejection } from '../../domain/rejection.ts';
-import { LogLimits } from '../../engine/ports/log.ts';
+import { randomFillSync } from 'node:crypto';
+import type { Batch } from './event-text.ts';
 import {
-  align,
   GROUP_HEADER_BYTES,
   GROUP_MAGIC,
   groupField,
@@ -13,6 +9,8 @@ import {
   SALT_BYTES,
   writeU64,
 } from './format.ts';
+import { sealGroups } from './seal.ts';
+import type { Sealer } from './sealer.ts';
 
 const INITIAL_BYTES = 256 * 1024;
 /** A buffer that grew past this in a burst is let go afterwards. */
@@ -32,14 +30,6 @@ const putSalt = (bytes: Buffer, at: number): void => {
   }
 };
 
-/** An event as text, measured, before anything of its batch is kept. */
-interface EventText {
-  readonly head: string;
-  readonly headBytes: number;
-  readonly data: string;
-  readonly dataBytes: number;
-}
-
 /** Groups that wait for the next write, back to back as they will lie in the file. */
 export class GroupBuffer {
   #bytes = Buffer.allocUnsafe(INITIAL_BYTES);
@@ -52,17 +42,15 @@ export class GroupBuffer {
   }
 
   /**
-   * Adds a group.
-   * @param chain the chain hash before it
-   * @returns the chain hash after it
+   * Adds a group. Its hashes and checksum are put in by `seal`.
+   * @param first position of its first event
    */
-  add(batch: Batch, first: number, chain: string): string {
+  add(batch: Batch, first: number): void {
     const start = this.#length;
     this.#reserve(batch.groupBytes);
     const bytes = this.#bytes;
     let headAt = start + GROUP_HEADER_BYTES;
     let dataAt = headAt + batch.headsBytes;
-    const headsEnd = dataAt;
     let position = first;
     for (const text of batch.texts) {
       const dataBytes = SALT_BYTES + text.dataBytes;
@@ -71,8 +59,6 @@ export class GroupBuffer {
       writeU64(bytes, position, headAt + headField.position);
       bytes.writeUInt32LE(text.headBytes, headAt + headField.textBytes);
       bytes.writeUInt32LE(dataBytes, headAt + headField.dataBytes);
-      const dataHash = hash('sha256', bytes.subarray(dataAt, dataAt + dataBytes), 'binary');
-      bytes.write(dataHash, headAt + headField.dataHash, 'latin1');
       bytes.write(text.head, headAt + headField.text, 'utf8');
       headAt += HEAD_FIXED_BYTES + text.headBytes;
       dataAt += dataBytes;
@@ -83,21 +69,18 @@ export class GroupBuffer {
     for (; dataAt < this.#length; dataAt += 1) bytes[dataAt] = 0;
     putHeader(bytes, start, {
       length: batch.groupBytes,
-      chain,
       first,
       count: batch.texts.length,
       headsBytes: batch.headsBytes,
     });
-    return hash('sha256', bytes.subarray(start + groupField.chain, headsEnd), 'binary');
   }
 
   /** Adds a mark: a group without events, whose `synced` says that everything before it was durable. */
-  addMark(next: number, chain: string): void {
+  addMark(next: number): void {
     const start = this.#length;
     this.#reserve(GROUP_HEADER_BYTES);
     putHeader(this.#bytes, start, {
       length: GROUP_HEADER_BYTES,
-      chain,
       first: next,
       count: 0,
       headsBytes: 0,
@@ -107,18 +90,28 @@ export class GroupBuffer {
   }
 
   /**
-   * Finishes the groups for writing.
+   * Finishes the groups for writing, here.
    * @param synced offset in the file below which everything is durable
-   * @returns the bytes, valid until `clear`
+   * @param chain the chain hash before them
+   * @returns the chain hash after them
    */
-  seal(synced: number): Buffer {
-    const bytes = this.#bytes;
-    for (const at of this.#starts) {
-      const end = at + bytes.readUInt32LE(at + groupField.length);
-      writeU64(bytes, synced, at + groupField.synced);
-      bytes.writeUInt32LE(crc32c(bytes.subarray(at + groupField.length, end)), at + groupField.crc);
-    }
-    return bytes.subarray(0, this.#length);
+  seal(synced: number, chain: string): string {
+    return sealGroups({ bytes: this.#bytes, length: this.#length, synced, chain });
+  }
+
+  /** Finishes the groups on another thread; until that is done only `length` and `starts` may be asked. */
+  async sealApart(sealer: Sealer, synced: number, chain: string): Promise<string> {
+    const memory = this.#bytes.buffer;
+    // A thread that fails keeps what it was lent.
+    this.#bytes = Buffer.alloc(0);
+    const sealed = await sealer.seal({ memory, length: this.#length, synced, chain });
+    this.#bytes = Buffer.from(sealed.memory);
+    return sealed.chain;
+  }
+
+  /** The groups, for writing once they are sealed; valid until `clear`. */
+  get sealed(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
   }
 
   /** The bytes as they are, valid until `clear`. */
@@ -134,7 +127,9 @@ export class GroupBuffer {
   clear(): void {
     this.#length = 0;
     this.#starts = [];
-    if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.allocUnsafe(INITIAL_BYTES);
+    if (this.#bytes.length > KEPT_BYTES || this.#bytes.length < INITIAL_BYTES) {
+      this.#bytes = Buffer.allocUnsafe(INITIAL_BYTES);
+    }
   }
 
   #reserve(more: number): void {
@@ -148,7 +143,6 @@ export class GroupBuffer {
 
 interface GroupHeader {
   readonly length: number;
-  readonly chain: string;
   readonly first: number;
   readonly count: number;
   readonly headsBytes: number;
@@ -158,67 +152,7 @@ const putHeader = (bytes: Buffer, at: number, header: GroupHeader): void => {
   bytes.writeUInt32LE(GROUP_MAGIC, at + groupField.magic);
   bytes.writeUInt32LE(header.length, at + groupField.length);
   bytes.writeUInt32LE(0, at + groupField.reserved);
-  bytes.write(header.chain, at + groupField.chain, 'latin1');
   writeU64(bytes, header.first, at + groupField.first);
   bytes.writeUInt32LE(header.count, at + groupField.count);
   bytes.writeUInt32LE(header.headsBytes, at + groupField.headsBytes);
-};
-
-/** A batch as text and its sizes on disk. */
-export interface Batch {
-  readonly texts: readonly EventText[];
-  readonly headsBytes: number;
-  readonly groupBytes: number;
-}
-
-/** @throws Rejection `invalid-argument` when the batch is over a limit or isn't JSON */
-export const batchOf = (events: readonly Envelope[]): Batch => {
-  if (events.length < 1 || events.length > LogLimits.batchEvents) {
-    throw new Rejection(
-      'invalid-argument',
-      `Appending a batch of ${events.length} events: a batch has 1 to ${LogLimits.batchEvents}. Split it.`,
-    );
-  }
-  const texts = events.map(textOf);
-  let headsBytes = 0;
-  let dataBytes = 0;
-  for (const text of texts) {
-    headsBytes += HEAD_FIXED_BYTES + text.headBytes;
-    dataBytes += SALT_BYTES + text.dataBytes;
-  }
-  const groupBytes = align(GROUP_HEADER_BYTES + headsBytes + dataBytes);
-  if (groupBytes > LogLimits.batchBytes) {
-    throw new Rejection(
-      'invalid-argument',
-      `Appending a batch of ${groupBytes} bytes: a batch has at most ${LogLimits.batchBytes}. Split it.`,
-    );
-  }
-  return { texts, headsBytes, groupBytes };
-};
-
-const textOf = (event: Envelope): EventText => {
-  const { head, data } = stringify(event);
-  const headBytes = Buffer.byteLength(head);
-  const dataBytes = Buffer.byteLength(data);
-  if (headBytes + dataBytes > LogLimits.eventBytes) {
-    throw new Rejection(
-      'invalid-argument',
-      `Appending ${event.type} of ${headBytes + dataBytes} bytes: an event has at most ${LogLimits.eventBytes}.`,
-    );
-  }
-  return { head, headBytes, data, dataBytes };
-};
-
-const stringify = (event: Envelope): { readonly head: string; readonly data: string } => {
-  const { type, version, subject, meta } = event;
-  let data: string | undefined;
-  try {
-    data = JSON.stringify(event.data);
-  } catch (error) {
-    throw new Rejection('invalid-argument', `Appending ${type}: its data can't be written as JSON.`, {
-      cause: error,
-    });
-  }
-  if (data === undefined) throw new Rejection('invalid-argument', `Appending ${type}: it has no data.`);
-  return { head: JSON.stringify({ type, version, subject, meta }), data };
 };
