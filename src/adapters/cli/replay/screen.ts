@@ -3,7 +3,6 @@ import { emitKeypressEvents, type Key } from 'node:readline';
 import type { CliIo } from '../cli-io.ts';
 import { write } from '../cli-io.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { fieldText } from '../output/changes.ts';
 import { type Paint, paintFor } from '../output/paint.ts';
 import { ellipsis, printable } from '../output/units.ts';
 import { enterRawMode } from '../session/raw-terminal.ts';
@@ -11,7 +10,7 @@ import type { VerbContext } from '../verb.ts';
 import { type Command, commandTable, helpText, parseCommand } from './commands.ts';
 import type { Debugger, View } from './debugger.ts';
 import { isMove, perform } from './perform.ts';
-import { eventText, stateText } from './text.ts';
+import { changeLines, eventText, stateText } from './text.ts';
 
 const ENTER = '\x1b[?1049h\x1b[?25l';
 const LEAVE = '\x1b[?25h\x1b[?1049l';
@@ -44,7 +43,7 @@ export const screenLines = (
   const title = `replay of ${thing === '' ? 'everything' : thing}, at ${view.at}${view.note === '' ? '' : `  (${view.note})`}`;
   const room = Math.max(1, rows - 4);
   const left = (help ? helpText : eventText(view)).split('\n');
-  const changes = view.changes.map((change) => fieldText(change, columns));
+  const changes = changeLines(view.changes);
   const right = [...changes, ...(changes.length > 0 ? [''] : []), ...stateText(view.state).split('\n')];
   const half = Math.floor((columns - 3) / 2);
   const rightLine = (at: number, width: number) =>

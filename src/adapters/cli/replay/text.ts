@@ -1,4 +1,4 @@
-import type { TimedState } from '../../../gen/shiplog/v1/time_pb.ts';
+import type { FieldChange, TimedState } from '../../../gen/shiplog/v1/time_pb.ts';
 import { fieldText } from '../output/changes.ts';
 import { eventLine, eventRow } from '../output/event-rows.ts';
 import type { Paint } from '../output/paint.ts';
@@ -6,11 +6,22 @@ import { toJson } from '../output/template.ts';
 import { printable } from '../output/units.ts';
 import type { View } from './debugger.ts';
 
+/** What an event changed, a field a line; of a thing that it made or removed only how much that was. */
+export const changeLines = (changes: readonly FieldChange[]): readonly string[] => {
+  if (changes.length > 1 && changes.every(({ before }) => before === undefined)) {
+    return [`+ ${changes.length} fields`];
+  }
+  if (changes.length > 1 && changes.every(({ after }) => after === undefined)) {
+    return [`- ${changes.length} fields`];
+  }
+  return changes.map((change) => fieldText(change));
+};
+
 /** A place of a replay in plain lines: the event, what it changed, and how things are. */
 export const viewText = ({ at, event, state, changes, note }: View, paint: Paint): string => {
   const lines = [
     event ? eventLine(eventRow(event)) : `at ${at}`,
-    ...changes.map((change) => `    ${paint('yellow', fieldText(change))}`),
+    ...changeLines(changes).map((line) => `    ${paint('yellow', line)}`),
     ...(state.subject === '' || state.value === undefined ? [`    ${stateLine(state)}`] : []),
     ...(note === '' ? [] : [`    (${note})`]),
   ];
