@@ -3,12 +3,13 @@ import type { Envelope, Recorded } from '../../domain/envelope.ts';
 import { type Position, position } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { type Log, LogLimits, type LogRange } from '../../engine/ports/log.ts';
-import { matching } from '../../engine/ports/matching.ts';
 import type { Disk } from './disk.ts';
 import { batchOf } from './event-text.ts';
 import { ioRejection } from './failure.ts';
 import { decodeGroup } from './group.ts';
 import { GroupBuffer } from './group-buffer.ts';
+import { findBackward, findForward } from './index/indexed-read.ts';
+import { openSidecars, type Sidecars } from './index/sidecars.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { WriterLock } from './lock.ts';
 import type { LogFiles } from './log-files.ts';
@@ -28,6 +29,10 @@ export interface FileLogOptions {
   readonly onTornTail?: (torn: TornTail) => void;
   /** What the log lies on; this machine's when absent. */
   readonly disk?: Disk;
+  /** Sealed segments from this size on get an index beside them. 256 KiB when absent. */
+  readonly indexFromBytes?: number;
+  /** Told of what is wrong with indexes; the log goes on without them. */
+  readonly warn?: (message: string) => void;
 }
 
 /**
@@ -52,8 +57,17 @@ export const openFileLog = async (options: FileLogOptions): Promise<OpenFileLog>
       segments,
       prepared: size,
     });
+    const sidecars = await openSidecars({
+      disk,
+      directory,
+      logId,
+      segments,
+      fromBytes: options.indexFromBytes ?? 256 * 1024,
+      building: disk === realDisk,
+      warn: options.warn ?? (() => undefined),
+    });
     const sealer = disk === realDisk ? new Sealer() : undefined;
-    return new FileLog({ ...found, sealer, disk, directory, lock, writer });
+    return new FileLog({ ...found, sealer, disk, directory, lock, writer, sidecars });
   } catch (error) {
     lock?.release();
     throw ioRejection(error, directory);
@@ -73,6 +87,7 @@ interface Parts {
   readonly writer: SegmentWriter;
   /** Absent over a simulated disk: all of it runs on one thread then. */
   readonly sealer: Sealer | undefined;
+  readonly sidecars: Sidecars;
   readonly segments: Segment[];
   readonly archives: readonly string[];
   readonly next: number;
@@ -189,12 +204,11 @@ class FileLog implements OpenFileLog {
       throw belowHorizon(range.from, horizon, this.#archives);
     const from = Number(range.from ?? horizon);
     const to = range.to === undefined ? Number.POSITIVE_INFINITY : Number(range.to);
-    const { segments } = this.#parts;
-    const events =
-      range.backward === true
-        ? readBackward(segments, from, Math.min(to, Number(this.#durable.next)))
-        : readForward(segments, from, to);
-    yield* matching(events, range.where);
+    const { segments, sidecars } = this.#parts;
+    const { where, backward = false } = range;
+    const end = backward ? Math.min(to, Number(this.#durable.next)) : to;
+    if (where === undefined) yield* (backward ? readBackward : readForward)(segments, from, end);
+    else yield* (backward ? findBackward : findForward)(segments, sidecars, { from, to: end, where });
   }
 
   subscribe(from: Position): Observable<Recorded> {
@@ -322,6 +336,7 @@ class FileLog implements OpenFileLog {
     this.#alone = reached.next - this.#durable.next === 1n;
     this.#parts.writer.commit(this.#writing);
     this.#durable = reached;
+    this.#parts.sidecars.notice();
     this.#marked = false;
     const waiting = this.#waiters;
     this.#waiters = [];
@@ -363,6 +378,7 @@ class FileLog implements OpenFileLog {
     try {
       if (!this.#marked) await this.#mark();
     } finally {
+      await this.#parts.sidecars.close();
       await this.#parts.sealer?.close();
       await this.#parts.writer.close();
       this.#parts.lock.release();

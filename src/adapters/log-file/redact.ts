@@ -92,6 +92,8 @@ export const replaceData = async (
   group.writeUInt32LE(crc32c(group.subarray(groupField.length)), groupField.crc);
   await discardSidecar(segment.disk, segment.path);
   await rewrite(segment, found);
+  // One of the old bytes may have been made meanwhile.
+  await discardSidecar(segment.disk, segment.path);
   return true;
 };
 

@@ -21,25 +21,29 @@ export interface SidecarJob extends Binding {
  * @throws LogDamage; errors of the disk
  */
 export const buildSidecar = async (disk: Disk, job: SidecarJob): Promise<void> => {
-  const builder = new IndexBuilder();
-  await withFile(disk, job.segmentPath, 'read', async (file) => {
-    for await (const chunk of scan(file, SEGMENT_HEADER_BYTES, () => job.segmentBytes)) {
-      for (const at of chunk.groups) addGroup(builder, chunk, at);
-      if (chunk.stop !== undefined) {
-        throw new LogDamage({ file: job.segmentPath, offset: chunk.end, what: chunk.stop });
-      }
-    }
-  });
   const path = sidecarPath(job.segmentPath);
+  // Made before the segment is opened: whoever rewrites the segment removes it, and then the renaming fails.
   await withFile(disk, `${path}.tmp`, 'replace', async (file) => {
     let offset = 0;
-    for (const part of builder.encode(job)) {
+    for (const part of (await indexOf(disk, job)).encode(job)) {
       await file.write(part, offset);
       offset += part.length;
     }
   });
   await disk.rename(`${path}.tmp`, path);
 };
+
+const indexOf = (disk: Disk, job: SidecarJob): Promise<IndexBuilder> =>
+  withFile(disk, job.segmentPath, 'read', async (file) => {
+    const builder = new IndexBuilder();
+    for await (const chunk of scan(file, SEGMENT_HEADER_BYTES, () => job.segmentBytes)) {
+      for (const at of chunk.groups) addGroup(builder, chunk, at);
+      if (chunk.stop !== undefined) {
+        throw new LogDamage({ file: job.segmentPath, offset: chunk.end, what: chunk.stop });
+      }
+    }
+    return builder;
+  });
 
 const addGroup = (builder: IndexBuilder, { bytes, offset }: Chunk, at: number): void => {
   for (const { position, headText, headEnd } of placesOf(bytes, at)) {

@@ -1,9 +1,9 @@
 import type { Recorded } from '../../../domain/envelope.ts';
 import type { DiskFile } from '../disk.ts';
-import { withFile } from '../durable-file.ts';
 import { GROUP_HEADER_BYTES, groupField, MAX_GROUP_BYTES } from '../format.ts';
 import { checkGroup, countOf, decodeGroup, firstOf } from '../group.ts';
 import type { Segment } from '../segment.ts';
+import { ahead } from './ahead.ts';
 import { SidecarDamage } from './sidecar.ts';
 
 /** Places in a segment, counted from its first position, ascending; and the offsets of the groups that hold them. */
@@ -14,7 +14,9 @@ export interface Found {
 
 /** Groups this near to each other are read together: reading what lies between is cheaper than another call. */
 const GAP_BYTES = 32 * 1024;
-const SPAN_BYTES = 1024 * 1024;
+const SPAN_BYTES = 256 * 1024;
+/** Calls under way at a time. */
+const SPANS_AT_ONCE = 4;
 /** What is read of a group whose length is not known yet. */
 const GUESS_BYTES = 4096;
 
@@ -23,6 +25,13 @@ interface GroupAt {
   readonly offset: number;
   readonly first: number;
   readonly last: number;
+}
+
+/** Groups that are read in one call. */
+interface Span {
+  readonly groups: GroupAt[];
+  readonly first: GroupAt;
+  last: GroupAt;
 }
 
 /**
@@ -36,13 +45,17 @@ export async function* readFound(
   backward: boolean,
 ): AsyncGenerator<{ readonly events: readonly Recorded[]; readonly until: number }> {
   const spans = spansOf(groupsOf(segment, found));
-  for (const span of backward ? spans.reverse() : spans) {
-    const events = await withFile(segment.disk, segment.path, 'read', (file) =>
-      readSpan(file, segment.end, span),
-    );
-    const [first, last] = [span[0], span.at(-1)];
-    if (first === undefined || last === undefined) continue;
-    yield backward ? { events: events.reverse(), until: first.first } : { events, until: last.last };
+  if (backward) spans.reverse();
+  const file = await segment.disk.open(segment.path, 'read');
+  try {
+    const read = async (span: Span) => ({ span, events: await readSpan(file, segment.end, span) });
+    for await (const { span, events } of ahead(spans, SPANS_AT_ONCE, read)) {
+      yield backward
+        ? { events: events.reverse(), until: span.first.first }
+        : { events, until: span.last.last };
+    }
+  } finally {
+    await file.close();
   }
 }
 
@@ -58,28 +71,28 @@ const groupsOf = (segment: Segment, { places, offsets }: Found): GroupAt[] => {
   return groups;
 };
 
-const spansOf = (groups: readonly GroupAt[]): GroupAt[][] => {
-  const spans: GroupAt[][] = [];
+const spansOf = (groups: readonly GroupAt[]): Span[] => {
+  const spans: Span[] = [];
   for (const group of groups) {
     const span = spans.at(-1);
-    const [first, last] = [span?.[0], span?.at(-1)];
     const near =
-      first !== undefined &&
-      last !== undefined &&
-      group.offset - last.offset <= GAP_BYTES &&
-      group.offset - first.offset <= SPAN_BYTES;
-    if (near) span?.push(group);
-    else spans.push([group]);
+      span !== undefined &&
+      group.offset - span.last.offset <= GAP_BYTES &&
+      group.offset - span.first.offset <= SPAN_BYTES;
+    if (near) {
+      span.groups.push(group);
+      span.last = group;
+    } else spans.push({ groups: [group], first: group, last: group });
   }
   return spans;
 };
 
-const readSpan = async (file: DiskFile, end: number, span: readonly GroupAt[]): Promise<Recorded[]> => {
-  const start = span[0]?.offset ?? 0;
-  const length = (span.at(-1)?.offset ?? 0) - start + GUESS_BYTES;
+const readSpan = async (file: DiskFile, end: number, span: Span): Promise<Recorded[]> => {
+  const start = span.first.offset;
+  const length = span.last.offset - start + GUESS_BYTES;
   let bytes = await readUpTo(file, start, Math.min(length, end - start));
   const events: Recorded[] = [];
-  for (const { offset, first, last } of span) {
+  for (const { offset, first, last } of span.groups) {
     const at = offset - start;
     let checked = checkGroup(bytes, at, bytes.length);
     if (checked === 'more') {

@@ -11,14 +11,17 @@ export const sidecarPath = (segmentPath: string): string => segmentPath.replace(
 const SIDECAR_NAME = /^(\d{20})\.index(\.tmp)?$/;
 
 /**
- * Removes the sidecar of a segment, where there is one: to be called before a sealed segment is rewritten (it may hold
- * names that are being blanked) or removed.
+ * Removes the sidecar of a segment, where there is one, also one that is being made: to be called before a sealed segment
+ * is rewritten or removed, since it may hold names that are being blanked, and again when that is done.
  */
 export const discardSidecar = async (disk: Disk, segmentPath: string): Promise<void> => {
-  try {
-    await disk.remove(sidecarPath(segmentPath));
-  } catch (error) {
-    if (!isMissing(error)) throw error;
+  const path = sidecarPath(segmentPath);
+  for (const one of [path, `${path}.tmp`]) {
+    try {
+      await disk.remove(one);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
   }
 };
 
