@@ -20,12 +20,15 @@ import { createShimRuntime } from './adapters/shim/runtime.ts';
 import { holderEntry } from './adapters/stdio/holder-entry.ts';
 import { createContainerLogs } from './adapters/stdio/log-reader.ts';
 import { createStdio } from './adapters/stdio/stdio.ts';
+import { createTreeHeads } from './adapters/tree-heads/tree-heads.ts';
 import { createLayerApplier } from './adapters/unpack/applier.ts';
 import type { Rejection } from './domain/rejection.ts';
 import { apiOf } from './engine/api/api.ts';
+import { proofsApi } from './engine/api/proofs.ts';
 import { Collector } from './engine/collector.ts';
 import { Keeping } from './engine/keeping.ts';
 import { Ledger } from './engine/ledger.ts';
+import { Notary } from './engine/notary.ts';
 import { daemonActor } from './engine/origin.ts';
 import { performersOf } from './engine/performers.ts';
 import type { Logger } from './engine/ports/logger.ts';
@@ -64,6 +67,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   const { onFencedOut } = options;
   const home = await openLogHome({ config, directory: logDirectory, clock, logger, onFencedOut });
   const { log } = home;
+  const found = log.durable;
   const checkpoints = await openCheckpoints(join(config.root, 'checkpoints'));
   const saved = new SavedViews(log, checkpoints, clock, logger, {
     every: config.checkpoints.every_events,
@@ -71,6 +75,15 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   });
   const ledger = await Ledger.open(log, clock, saved);
   const timeline = new Timeline(log, ledger, saved);
+  const actor = daemonActor(process.pid, process.execPath);
+  const names = createNames();
+  const heads = createTreeHeads({
+    directory: logDirectory,
+    keysDirectory: join(config.root, 'keys'),
+    leaves: home.leaves,
+    horizon: () => log.horizon,
+  });
+  const notary = new Notary({ log, ledger, heads, clock, names, logger }, { actor, ...config.tree_heads });
   const keeping = new Keeping({
     log,
     ledger,
@@ -83,7 +96,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
         await saved.forget(above);
       },
     },
-    heads: { covering: async () => undefined },
+    heads: notary,
     ...(home.copy === undefined ? {} : { copy: home.copy }),
   });
   await keeping.finish();
@@ -121,7 +134,6 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   const snapshots = join(config.root, 'overlayfs');
   const containers = join(config.root, 'containers');
   const rootsDirectory = join(config.state, 'roots');
-  const names = createNames();
   mkdirSync(snapshots, { recursive: true, mode: 0o700 });
   const ports: Ports = {
     log,
@@ -166,7 +178,6 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     },
   };
 
-  const actor = daemonActor(process.pid, process.execPath);
   const runner = new WorkflowRunner(ledger, performersOf(ports, ledger));
   const supervisor = new Supervisor(ledger, runner, runtime, logger, actor);
   const { delay, interval } = config.gc;
@@ -179,6 +190,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   const rebooted = lastBoot !== '' && lastBoot !== boot;
   await recover({ ledger, ports, runner, supervisor, cause, rebooted });
   collector.start();
+  await notary.start(found);
   const about = {
     version,
     revision,
@@ -198,6 +210,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       timeline,
       keeping,
       about,
+      proofs: proofsApi({ log, ledger, heads, notary }),
       ...copy,
     }),
     names,
@@ -219,6 +232,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       collector.stop();
       await supervisor.stop();
       await ledger.dispatch([{ type: 'stop-daemon', because }], { actor, correlation: names.sortable() });
+      await notary.stop();
       await runtime.close();
       stdio.disconnect();
       await Promise.all([registry.close(), ports.layers.close()]);

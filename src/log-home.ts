@@ -2,6 +2,7 @@ import type { Config } from './adapters/config/schema.ts';
 import { createNames } from './adapters/linux/names.ts';
 import { type OpenFileLog, openFileLog } from './adapters/log-file/file-log.ts';
 import { createLogKeeper } from './adapters/log-file/keeper.ts';
+import { leavesOf } from './adapters/log-file/leaves.ts';
 import { Rejection } from './domain/rejection.ts';
 import { factOf } from './engine/ledger.ts';
 import { misfitOfReplica } from './engine/meeting.ts';
@@ -9,6 +10,7 @@ import type { Clock } from './engine/ports/clock.ts';
 import type { LogKeeper } from './engine/ports/keeping.ts';
 import type { Log } from './engine/ports/log.ts';
 import type { Logger } from './engine/ports/logger.ts';
+import type { LeafSource } from './engine/ports/proofs.ts';
 import type { LogCopy } from './engine/ports/replica.ts';
 import { Replicator } from './engine/replicator.ts';
 import { openWriteThroughLog } from './engine/write-through-log.ts';
@@ -28,6 +30,8 @@ export interface LogHome {
   readonly log: Log;
   /** Of the files. */
   readonly keeper: LogKeeper;
+  /** Of the files. */
+  readonly leaves: LeafSource;
   /** The id that the host takes at its first start. */
   readonly freshHostId: string;
   /** Absent where the log is on this host only. */
@@ -50,7 +54,8 @@ export const openLogHome = async (options: LogHomeOptions): Promise<LogHome> => 
   const freshHostId = host_id === '' ? createNames().sortable() : host_id;
   if (url === '') {
     const keeper = createLogKeeper(local.files);
-    return { log: local, keeper, freshHostId, begin: () => undefined, close: () => local.close() };
+    const leaves = leavesOf(local.files);
+    return { log: local, keeper, leaves, freshHostId, begin: () => undefined, close: () => local.close() };
   }
   try {
     return mode === 'primary'
@@ -109,6 +114,7 @@ const openReplicated = async (
   return {
     log: local,
     keeper: createLogKeeper(local.files),
+    leaves: leavesOf(local.files),
     freshHostId,
     copy: shipper,
     begin: (id) => {
@@ -155,6 +161,7 @@ const openPrimary = async (
     return {
       log,
       keeper: createLogKeeper(local.files),
+      leaves: leavesOf(local.files),
       freshHostId: hostId,
       copy: log,
       begin: (id) => checkHostId(hostId, id),

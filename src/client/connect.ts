@@ -3,6 +3,7 @@ import { Containers } from '../gen/shiplog/v1/containers_pb.ts';
 import { Images } from '../gen/shiplog/v1/images_pb.ts';
 import { Keeping } from '../gen/shiplog/v1/keeping_pb.ts';
 import { Log } from '../gen/shiplog/v1/log_pb.ts';
+import { Proofs } from '../gen/shiplog/v1/proofs_pb.ts';
 import { Resources } from '../gen/shiplog/v1/resources_pb.ts';
 import { System } from '../gen/shiplog/v1/system_pb.ts';
 import { Time } from '../gen/shiplog/v1/time_pb.ts';
@@ -24,6 +25,7 @@ export interface ShiplogClient {
   readonly containers: ServiceClient<typeof Containers>;
   readonly log: ServiceClient<typeof Log>;
   readonly system: ServiceClient<typeof System>;
+  readonly proofs: ServiceClient<typeof Proofs>;
   readonly resources: ServiceClient<typeof Resources>;
   readonly time: ServiceClient<typeof Time>;
   readonly keeping: ServiceClient<typeof Keeping>;
@@ -53,6 +55,7 @@ export const connect = (options: ConnectOptions = {}): ShiplogClient => {
     containers: serviceClient(channel, Containers),
     log: serviceClient(channel, Log),
     system: serviceClient(channel, System),
+    proofs: serviceClient(channel, Proofs),
     resources: serviceClient(channel, Resources),
     time: serviceClient(channel, Time),
     keeping: serviceClient(channel, Keeping),

@@ -127,6 +127,7 @@ export const testEngine = async (): Promise<TestEngine> => {
     collector,
     timeline: new Timeline(log, ledger),
     keeping: unreachable('keeping'),
+    proofs: unreachable('proofs'),
     about: {
       version: '0.0.0',
       revision: '',

@@ -24,6 +24,7 @@ import type {
   ToldEvent,
 } from '../../src/engine/ports/api.ts';
 import type { Logger } from '../../src/engine/ports/logger.ts';
+import type { TreeHead } from '../../src/engine/ports/proofs.ts';
 import type { Blob, Lease, Snapshot } from '../../src/engine/ports/resources-api.ts';
 import type { OutputChunk } from '../../src/engine/ports/stdio.ts';
 import { fakeKeepingApi } from './fake-keeping-api.ts';
@@ -106,6 +107,11 @@ export const someEvent = (at: bigint): ToldEvent => ({
   },
   summary: `event ${at}`,
 });
+
+const someTreeHead: TreeHead = {
+  ...{ size: position(9n), root: 'ab'.repeat(32), time: someTime },
+  note: 'shiplog/h\n9\nq6s=\n\n',
+};
 
 export interface Asked {
   readonly method: string;
@@ -365,6 +371,43 @@ export const fakeApi = (parts: Parts = {}): FakeApi => {
         return { removed: ['blob/default/x'], freedBytes: 7 };
       },
       ...parts.system,
+    },
+    proofs: {
+      head: async (options) => {
+        note('proofs.head', options);
+        return someTreeHead;
+      },
+      heads: async function* (since) {
+        note('proofs.heads', since);
+        yield someTreeHead;
+      },
+      proveEvent: async (...input) => {
+        note('proofs.proveEvent', input);
+        return { text: '{}\n', head: someTreeHead };
+      },
+      proveConsistency: async (...input) => {
+        note('proofs.proveConsistency', input);
+        return { text: '{}\n', head: someTreeHead };
+      },
+      verify: async (given, progress) => {
+        note('proofs.verify', given);
+        progress(1, 2);
+        return { ok: false, message: 'cut short', position: position(7n), checked: 7 };
+      },
+      tiles: async function* () {
+        note('proofs.tiles', undefined);
+        yield { path: 'checkpoint', bytes: Buffer.from(someTreeHead.note) };
+      },
+      keys: () => ({ keys: [{ vkey: 'shiplog/h+00000000+AA==', since: '1' }], stopped: 'key-missing' }),
+      rotateKey: async (call) => {
+        note('proofs.rotateKey', undefined, call);
+        return { keys: [{ vkey: 'shiplog/h+00000001+AA==', since: '2' }] };
+      },
+      replaceKey: async (call) => {
+        note('proofs.replaceKey', undefined, call);
+        return { keys: [{ vkey: 'shiplog/h/2+00000001+AA==', since: '2' }] };
+      },
+      ...parts.proofs,
     },
     resources: {
       moment: async (at) => {

@@ -131,6 +131,25 @@ const containerLogs = z.object({
     .meta(about('Files kept for each container, the current one included.')),
 });
 
+const treeHeads = z.object({
+  interval: duration('100ms', '24h')
+    .prefault('10s')
+    .meta(about('A head of the log is signed this often while events come.', 'duration')),
+  heartbeat: duration('1s', '24h')
+    .prefault('1h')
+    .meta(about('And this often while none come, which proves that nothing happened.', 'duration')),
+  origin: z
+    .string()
+    .max(200)
+    .regex(/^[^\s+]*$/, "must hold no space and no '+'")
+    .prefault('')
+    .meta(
+      about(
+        "Names the log in its heads, as 'example.com/log'; '' is shiplog/HOST ID. Fixed by the first key.",
+      ),
+    ),
+});
+
 const gc = z.object({
   delay: duration('0ms', '24h')
     .prefault('1s')
@@ -163,6 +182,7 @@ export const ConfigSchema = z.object({
   grpc: table(grpc, 'The API.'),
   log: table(log, "The daemon's own log, for operators."),
   event_log: table(eventLog, 'The event log, the source of truth.'),
+  tree_heads: table(treeHeads, 'Signed heads of the event log, for proofs.'),
   checkpoints: table(checkpoints, 'States saved beside the log, for quick starts and looks at the past.'),
   kurrentdb: table(
     kurrentdb,

@@ -8,6 +8,7 @@ import { Containers } from '../../gen/shiplog/v1/containers_pb.ts';
 import { Images } from '../../gen/shiplog/v1/images_pb.ts';
 import { Keeping } from '../../gen/shiplog/v1/keeping_pb.ts';
 import { Log } from '../../gen/shiplog/v1/log_pb.ts';
+import { Proofs } from '../../gen/shiplog/v1/proofs_pb.ts';
 import { Resources } from '../../gen/shiplog/v1/resources_pb.ts';
 import { System } from '../../gen/shiplog/v1/system_pb.ts';
 import { Time } from '../../gen/shiplog/v1/time_pb.ts';
@@ -21,6 +22,7 @@ import { keepingService } from './keeping.ts';
 import { serverOptions } from './limits.ts';
 import { listenOn } from './listen.ts';
 import { logService } from './log.ts';
+import { proofsService } from './proofs.ts';
 import { resourcesService } from './resources.ts';
 import { systemService } from './system.ts';
 import { timeService } from './time.ts';
@@ -71,10 +73,13 @@ export const serve = async ({ address, api, names, logger }: ServeOptions): Prom
   addService(grpc, Containers, containersService(api.containers, logger), calls.open);
   addService(grpc, Log, logService(api.log), calls.open);
   addService(grpc, System, systemService(api.system), calls.open);
+  addService(grpc, Proofs, proofsService(api.proofs), calls.open);
   addService(grpc, Resources, resourcesService(api.resources), calls.open);
   addService(grpc, Time, timeService(api.time), calls.open);
   addService(grpc, Keeping, keepingService(api.keeping), calls.open);
-  const served = [Images, Containers, Log, System, Resources, Time, Keeping].map(({ typeName }) => typeName);
+  const served = [Images, Containers, Log, System, Proofs, Resources, Time, Keeping].map(
+    ({ typeName }) => typeName,
+  );
   addService(grpc, Health, healthService(served), calls.open);
   const listening = await listenOn(address, connections.accept);
 

@@ -63,6 +63,12 @@ export class LogTree {
     return true;
   }
 
+  /** Forgets all of it. */
+  async reset(): Promise<void> {
+    this.#tree = undefined;
+    await this.#tiles.clear();
+  }
+
   /** Adds the events up to `size`, and keeps the tiles of a tree of that size. @returns its root */
   async growTo(size: number): Promise<Hash> {
     this.#tree ??= new GrowingTree();

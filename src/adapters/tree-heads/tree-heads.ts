@@ -7,7 +7,7 @@ import { formatConsistencyProof, formatEventProof } from '../../tlog/document.ts
 import { TlogError } from '../../tlog/error.ts';
 import { type Hash, leafHash } from '../../tlog/hash.ts';
 import { parseVerifier, type Verifier } from '../../tlog/key.ts';
-import { openNote, signNote } from '../../tlog/note.ts';
+import { openNote, parseNote, signNote } from '../../tlog/note.ts';
 import { proveConsistency, proveInclusion, verifyConsistency, verifyInclusion } from '../../tlog/proof.ts';
 import { encodeBundle, TILE_WIDTH, tilePath, tilesSince } from '../../tlog/tile.ts';
 import { checkHeads, type HeadToCheck } from './check-heads.ts';
@@ -70,13 +70,23 @@ export const createTreeHeads = (options: TreeHeadsOptions): TreeHeads => {
       return signer;
     });
     if (current === undefined) throw new Rejection('internal', 'a head is signed with at least one key');
-    const latest = await heads.latest();
-    if (latest !== undefined) await tree.resume(known(latest), Number(horizon()));
-    const root = await tree.growTo(Number(order.size));
     const origin = parseVerifier(current).name;
+    const latest = await heads.latest();
+    if (latest !== undefined) await goOn(latest, order.size, origin);
+    const root = await tree.growTo(Number(order.size));
     const extensions = [timeLine(order.wall)];
     const text = formatCheckpoint({ origin, size: Number(order.size), root, extensions });
     return heads.append(signNote(text, signers));
+  };
+
+  /** @throws Rejection `failed-precondition` where a head would contradict one that was signed under the same name */
+  const goOn = async (latest: TreeHead, size: Position, origin: string): Promise<void> => {
+    if (latest.size <= size && (await tree.resume(known(latest), Number(horizon())))) return;
+    if (originOf(latest) !== origin) return tree.reset();
+    throw new Rejection(
+      'failed-precondition',
+      `a head of ${latest.size} events was signed that the log does not lead to; see 'shiplog log verify'`,
+    );
   };
 
   const proveEvent = async (at: Position, size?: Position): Promise<ProofDocument> => {
@@ -182,6 +192,7 @@ const tryProof = async (make: () => Promise<readonly Hash[]>): Promise<readonly 
   }
 };
 
+const originOf = ({ note }: TreeHead): string => parseCheckpoint(parseNote(note).text).origin;
 const known = ({ size, root }: TreeHead) => ({ size: Number(size), root });
 const parseHead = ({ size, root }: TreeHead) => ({ size: Number(size), root: Buffer.from(root, 'hex') });
 

@@ -17,6 +17,7 @@ export const apiOf = (engine: Engine): Api => ({
   log: logApi(engine),
   system: systemApi(engine),
   resources: resourcesApi(engine),
+  proofs: engine.proofs,
   time: timeApi(engine),
   keeping: keepingApi(engine),
 });

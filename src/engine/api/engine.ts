@@ -6,6 +6,7 @@ import type { Keeping } from '../keeping.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Call } from '../ports/api.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { ProofsApi } from '../ports/proofs.ts';
 import type { LogCopy } from '../ports/replica.ts';
 import type { Timeline } from '../timeline.ts';
 import type { RunOptions, WorkflowRunner } from '../workflow-runner.ts';
@@ -18,6 +19,7 @@ export interface Engine {
   readonly collector: Collector;
   readonly timeline: Timeline;
   readonly keeping: Keeping;
+  readonly proofs: ProofsApi;
   /** Absent where the log is on this host only. */
   readonly logCopy?: LogCopy;
   readonly about: About;

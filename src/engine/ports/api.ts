@@ -9,6 +9,7 @@ import type { ItemKind, ItemStatus, TransferReport } from '../../workflows/effec
 import type { At } from './at.ts';
 import type { Cause } from './cause.ts';
 import type { KeepingApi } from './keeping-api.ts';
+import type { ProofsApi } from './proofs.ts';
 import type { CopyStatus } from './replica.ts';
 import type { ResourcesApi } from './resources-api.ts';
 import type { TerminalSize } from './runtime.ts';
@@ -26,6 +27,7 @@ export interface Api {
   readonly log: LogApi;
   readonly system: SystemApi;
   readonly resources: ResourcesApi;
+  readonly proofs: ProofsApi;
   readonly time: TimeApi;
   readonly keeping: KeepingApi;
 }
