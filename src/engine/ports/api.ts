@@ -1,6 +1,5 @@
 import type { ProcessConfig } from '../../domain/container-config.ts';
 import type { ContainerRequest } from '../../domain/container-request.ts';
-import type { Metadata, Subject } from '../../domain/envelope.ts';
 import type { Descriptor, Digest, Namespace, Platform, Position, Timestamp } from '../../domain/identity.ts';
 import type { ImageReference } from '../../domain/image-reference.ts';
 import type { Rejection } from '../../domain/rejection.ts';
@@ -15,6 +14,7 @@ import type { ResourcesApi } from './resources-api.ts';
 import type { TerminalSize } from './runtime.ts';
 import type { LogEntry, OutputChunk } from './stdio.ts';
 import type { TimeApi } from './time-api.ts';
+import type { ToldEvent } from './told-event.ts';
 
 /**
  * What Shiplog does for whoever drives it: the gRPC services, later others. One method of a transport is one method here;
@@ -111,7 +111,7 @@ export interface NewContainer {
   readonly pull: 'missing' | 'always' | 'never';
 }
 
-export type { ContainerView, ItemKind, ItemStatus, TransferReport };
+export type { ContainerView, ItemKind, ItemStatus, ToldEvent, TransferReport };
 
 export interface ContainerDetails {
   readonly container: ContainerView;
@@ -204,17 +204,6 @@ export interface Session {
   detach(): Promise<void>;
 }
 
-/** An event with a line that tells it. */
-export interface ToldEvent {
-  readonly position: Position;
-  readonly type: string;
-  readonly version: number;
-  readonly subject: Subject;
-  readonly data: unknown;
-  readonly meta: Metadata;
-  readonly summary: string;
-}
-
 export interface LogApi {
   events(
     query: {
@@ -227,7 +216,14 @@ export interface LogApi {
     },
     signal?: AbortSignal,
   ): AsyncIterable<ToldEvent>;
-  history(query: { namespace: Namespace; thing: string }): AsyncIterable<ToldEvent>;
+  /** @param query `since` and `until` in microseconds; `filters` as of `events` */
+  history(query: {
+    namespace: Namespace;
+    thing: string;
+    since?: number;
+    until?: number;
+    filters?: readonly string[];
+  }): AsyncIterable<ToldEvent>;
   why(
     query: { namespace: Namespace; thing: string; at?: At },
     signal?: AbortSignal,

@@ -2,8 +2,8 @@ import type { Subject } from '../../domain/envelope.ts';
 import type { Namespace, Position } from '../../domain/identity.ts';
 import type { Part } from '../../projections/causes.ts';
 import type { FieldChange } from '../../projections/changes.ts';
-import type { ToldEvent } from './api.ts';
 import type { At } from './at.ts';
+import type { ToldEvent } from './told-event.ts';
 
 /**
  * What the past tells: a moment is a position (the state before the event there) or a time, and is the present where it
