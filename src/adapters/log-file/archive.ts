@@ -6,6 +6,9 @@ import { z } from 'zod';
 import { position } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { ArchiveReport } from '../../engine/ports/keeping.ts';
+import type { Disk } from './disk.ts';
+import { withFile } from './durable-file.ts';
+import { LogDamage } from './failure.ts';
 import { chainHex } from './format.ts';
 import type { LogFiles } from './log-files.ts';
 import { closedSegments } from './prune.ts';
@@ -69,6 +72,21 @@ const hashOf = async (path: string): Promise<string> => {
   return sum.digest('hex');
 };
 
+const READ_BYTES = 1024 * 1024;
+
+const hashOfSegment = (disk: Disk, { path, end }: Segment): Promise<string> =>
+  withFile(disk, path, 'read', async (file) => {
+    const sum = createHash('sha256');
+    const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, end));
+    for (let at = 0; at < end; ) {
+      const read = await file.read(chunk.subarray(0, Math.min(chunk.length, end - at)), at);
+      if (read === 0) throw new LogDamage({ file: path, offset: at, what: 'the file ends here' });
+      sum.update(chunk.subarray(0, read));
+      at += read;
+    }
+    return sum.digest('hex');
+  });
+
 const syncPath = async (path: string): Promise<void> => {
   const handle = await open(path, 'r');
   try {
@@ -107,7 +125,7 @@ export const archiveSegments = async (
   const due = closedSegments(files.segments).filter(({ until }) => until <= before);
   for (const { segment, until } of due) {
     const kept = entries.get(segment.base);
-    const same = kept?.end === until && kept.sha256 === (await hashOf(segment.path));
+    const same = kept?.end === until && kept.sha256 === (await hashOfSegment(files.disk, segment));
     if (same && (await isWhole(directory, kept))) continue;
     const entry = await archiveSegment(files, directory, segment, until);
     entries.set(entry.base, entry);
@@ -146,7 +164,7 @@ const archiveSegment = async (
     await readHeader(files.disk, segment.path, undefined),
     await readHeader(files.disk, following.path, undefined),
   ];
-  const sha256 = await hashOf(segment.path);
+  const sha256 = await hashOfSegment(files.disk, segment);
   await compress(segment.path, temporary);
   await syncPath(temporary);
   const inside = await hashInside(temporary);
@@ -190,7 +208,7 @@ export const firstUnarchived = async (
   );
   for (const { segment, until } of closedSegments(files.segments)) {
     if (until > horizon) return undefined;
-    const sha256 = await hashOf(segment.path);
+    const sha256 = await hashOfSegment(files.disk, segment);
     let found = false;
     for (const { directory, segments } of archives) {
       const entry = segments.find((one) => one.base === segment.base && one.sha256 === sha256);
