@@ -132,14 +132,16 @@ export const sharedHistory = async (events: number, options: HistoryOptions = {}
   return directory;
 };
 
-/** A log of its own with the same events: sealed segments, which nobody writes to, are hard links. */
+/** A log of its own with the same events: sealed segments and their indexes, which nobody writes to, are hard links. */
 export const copyHistory = (from: string, to: string): void => {
   mkdirSync(to, { recursive: true, mode: 0o700 });
-  const segments = readdirSync(from)
+  const files = readdirSync(from).filter((name) => name.endsWith('.segment') || name.endsWith('.index'));
+  const last = files
     .filter((name) => name.endsWith('.segment'))
-    .sort();
-  segments.forEach((name, at) => {
-    if (at < segments.length - 1) linkSync(join(from, name), join(to, name));
-    else copyFileSync(join(from, name), join(to, name));
-  });
+    .sort()
+    .at(-1);
+  for (const name of files) {
+    if (name === last) copyFileSync(join(from, name), join(to, name));
+    else linkSync(join(from, name), join(to, name));
+  }
 };
