@@ -11,6 +11,18 @@ export const verb: Verb = {
       summary: 'Give events to other systems: CloudEvents, OCSF',
       load: () => import('./log/export.ts'),
     },
+    head: {
+      summary: 'Show signed heads of the log, or sign one',
+      load: () => import('./log/head.ts'),
+    },
+    key: {
+      summary: 'Show, rotate or replace the key that signs',
+      load: () => import('./log/key.ts'),
+    },
+    prove: {
+      summary: 'Prove that an event is in the log, or that the log only grew',
+      load: () => import('./log/prove.ts'),
+    },
     prune: {
       summary: 'Give up the beginning of the log',
       load: () => import('./log/prune.ts'),
@@ -19,8 +31,12 @@ export const verb: Verb = {
       summary: 'Take texts out of an event; every proof still holds',
       load: () => import('./log/redact.ts'),
     },
+    tiles: {
+      summary: 'Write the log as a folder for transparency-log tools',
+      load: () => import('./log/tiles.ts'),
+    },
     verify: {
-      summary: 'Check the whole log and that the views equal its replay',
+      summary: 'Check the whole log, its views, and the heads that were signed',
       load: () => import('./log/verify.ts'),
     },
   },

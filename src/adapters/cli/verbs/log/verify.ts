@@ -1,67 +1,76 @@
-import { ShiplogError } from '../../../../client/shiplog-error.ts';
-import type { VerifyResponse, VerifyResult } from '../../../../gen/shiplog/v1/log_pb.ts';
-import { type CliIo, write } from '../../cli-io.ts';
-import { exitCodes } from '../../exit-codes.ts';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { ShiplogClient } from '../../../../client/connect.ts';
+import { write } from '../../cli-io.ts';
+import { exitCodes, UsageError } from '../../exit-codes.ts';
+import { followCheck, meter } from '../../output/meter.ts';
 import { lineFormat } from '../../output/rows.ts';
-import type { Verb } from '../../verb.ts';
+import type { Verb, VerbContext } from '../../verb.ts';
 
-interface Meter {
-  show(checked: bigint, total: bigint): void;
-  stop(): void;
-}
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
-const meter = async (stream: CliIo['stderr'], quiet: boolean): Promise<Meter> => {
-  if (quiet || !stream.isTTY) return { show: () => undefined, stop: () => undefined };
-  const { default: cliProgress } = await import('cli-progress');
-  const bar = new cliProgress.SingleBar(
-    {
-      stream,
-      format: 'Verifying [{bar}] {percentage}% {value}/{total} events',
-      hideCursor: true,
-      clearOnComplete: true,
-      gracefulExit: false,
-    },
-    cliProgress.Presets.legacy,
-  );
-  bar.start(1, 0);
-  return {
-    show: (checked, total) => {
-      bar.setTotal(Math.max(1, Number(total)));
-      bar.update(Number(checked));
-    },
-    stop: () => bar.stop(),
-  };
+const readText = async (cwd: string, path: string): Promise<string> => {
+  try {
+    return await readFile(resolve(cwd, path), 'utf8');
+  } catch (error) {
+    throw new UsageError(`${path} can't be read: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
 };
 
-const follow = async (answers: AsyncIterable<VerifyResponse>, shown: Meter): Promise<VerifyResult> => {
-  try {
-    for await (const { eventsChecked, eventsTotal, result } of answers) {
-      shown.show(eventsChecked, eventsTotal);
-      if (result) return result;
-    }
-  } finally {
-    shown.stop();
-  }
-  throw new ShiplogError('unknown', 'the daemon ended the check without a result; try again');
+/** A public key, or the file that it is in. */
+const keyOf = async (cwd: string, text: string): Promise<string> =>
+  text.split('+').length >= 3 ? text : (await readText(cwd, text)).trim();
+
+interface Checked {
+  readonly ok: boolean;
+  readonly message: string;
+  readonly headHash: string;
+}
+
+/** The files and the views first, then the tree against signed heads. */
+const check = async (
+  client: ShiplogClient,
+  { io, signal }: VerbContext,
+  given: { readonly notes: string[]; readonly vkeys: string[]; readonly quiet: boolean },
+): Promise<Checked> => {
+  const { notes, vkeys, quiet } = given;
+  const files = await followCheck(
+    client.log.verify({}, { signal }),
+    await meter(io.stderr, 'Verifying', quiet),
+  );
+  if (!files.ok) return files;
+  const { ok, message } = await followCheck(
+    client.proofs.verifyHeads({ notes, vkeys }, { signal }),
+    await meter(io.stderr, 'Comparing with signed heads', quiet),
+  );
+  return { ok, message: ok ? `${files.message}\n${message}` : message, headHash: files.headHash };
 };
 
 export const verb: Verb = {
   examples: [
     ['shiplog log verify', 'exits with 0 only if all is well, else 1 and says where it is not'],
+    ['shiplog log verify --head kept.note --key log.vkey', 'against a head that was kept elsewhere'],
     ['shiplog log verify -q && echo sound', 'in scripts'],
   ],
   declare: (command, perform) =>
     command
+      .option('--head <file>', 'a signed head that was kept elsewhere; may be given again', collect, [])
+      .option('--key <vkey>', 'a public key to trust, or its file, in place of those in the log', collect, [])
       .option('-q, --quiet', 'print only the hash of the head')
       .option('--format <format>', "'json' or a template")
       .action((flags) =>
-        perform(async ({ io, client, signal }) => {
+        perform(async (context) => {
+          const { io, client } = context;
           const line = lineFormat(flags.format);
-          const shown = await meter(io.stderr, flags.quiet ?? false);
-          const { ok, message, headHash } = await follow((await client()).log.verify({}, { signal }), shown);
+          const notes = await Promise.all(flags.head.map((path) => readText(io.cwd, path)));
+          const vkeys = await Promise.all(flags.key.map((text) => keyOf(io.cwd, text)));
+          const quiet = flags.quiet ?? false;
+          const { ok, message, headHash } = await check(await client(), context, { notes, vkeys, quiet });
           if (line) await write(io.stdout, `${line({ Ok: ok, Message: message, HeadHash: headHash })}\n`);
           else if (!ok) await write(io.stderr, `shiplog: the log is NOT sound: ${message}\n`);
-          else await write(io.stdout, flags.quiet ? `${headHash}\n` : `${message}\nHead: ${headHash}\n`);
+          else await write(io.stdout, quiet ? `${headHash}\n` : `${message}\nHead: ${headHash}\n`);
           return ok ? exitCodes.ok : exitCodes.failed;
         }),
       ),
