@@ -5,6 +5,7 @@ import type { Fact } from '../domain/event.ts';
 import type { Namespace } from '../domain/identity.ts';
 import { imageSubject } from '../domain/images.ts';
 import { leaseSubject } from '../domain/leases.ts';
+import type { LogQuery } from '../domain/log-query.ts';
 import { Rejection } from '../domain/rejection.ts';
 import { snapshotSubject } from '../domain/snapshots.ts';
 import { transferSubject } from '../domain/transfers.ts';
@@ -65,7 +66,7 @@ const thingsOf = (world: World, ns: Namespace): readonly Thing[] => [
 /**
  * The things that a text means: a subject as it stands in the log, or an id, name, digest, snapshot key or lease id; the
  * start of a container's id, of a digest or of a snapshot's chainID will do where only one thing begins so.
- * @returns none where nothing here is called so (look for it in the log with {@link matchesRemoved});
+ * @returns none where nothing here is called so (look for it in the log with {@link queriesForRemoved});
  *   `invalid-argument` naming the candidates where a start fits several things
  */
 export const resolveThing = (
@@ -97,10 +98,43 @@ const tailOf = (subject: Subject): string => subject.slice(subject.lastIndexOf('
 /** Fewer characters would fit too much in a log. */
 const SHORTEST_START = 4;
 
+/** Where snapshots of this program's own are; of others while some of theirs are here. */
+const ownSnapshotter = 'overlayfs';
+
 /**
- * Finds things that are gone, by a scan over the log: whether an event is about something that a text may have meant.
- * A container's name is in its first and last event only, and a snapshot's name in its commit: scan for subjects first,
- * then for the events of those.
+ * How to find things that are gone: what to ask the log for, one query after the other until one finds something. What
+ * they find must still pass {@link matchesRemoved}.
+ */
+export const queriesForRemoved = (world: World, namespace: Namespace, text: string): readonly LogQuery[] => {
+  const snapshotters = new Set<string>([ownSnapshotter]);
+  for (const { snapshotter } of within(world.snapshot.values(), namespace)) snapshotters.add(snapshotter);
+  const digests = /^sha(?:256|512):/.test(text) ? [text] : [`sha256:${text}`, `sha512:${text}`];
+  const snapshots = [...snapshotters].flatMap((name) => [text, ...digests].map((key) => `${name}/${key}`));
+  const image = fullName(text);
+  const ids = {
+    container: [text],
+    image: image === undefined ? [text] : [text, image],
+    blob: digests,
+    snapshot: [text, ...snapshots],
+    lease: [text],
+    ingest: [text],
+    transfer: [text],
+  };
+  const subjects = Object.entries(ids).flatMap(([kind, some]) =>
+    some.map((id) => `${kind}/${namespace}/${id}` as Subject),
+  );
+  const exact = { subjects: [...subjects, `namespace/${text}/${text}` as Subject] };
+  if (text.length < SHORTEST_START) return [exact];
+  const begun = { container: ids.container, blob: digests, snapshot: snapshots };
+  const prefixes = Object.entries(begun).flatMap(([kind, some]) =>
+    some.map((id) => `${kind}/${namespace}/${id}`),
+  );
+  return [exact, { prefixes }];
+};
+
+/**
+ * Whether an event is about something that a text may have meant and that is gone. A container's name is in its first and
+ * last event only, and a snapshot's name in its commit: look for subjects first, then for the events of those.
  */
 export const matchesRemoved = (text: string): ((event: Fact<DomainEvent>) => boolean) => {
   const image = fullName(text);

@@ -28,8 +28,16 @@ export const logService = (api: LogApi): Service<typeof Log> => ({
     };
     return mapped(api.events(query, signal), eventMessage);
   },
-  history: ({ namespace, thing }) => {
-    const query = { namespace: namespaceOf(namespace), thing: required(thing, 'thing') };
+  history: ({ namespace, thing, sinceUs, untilUs, filters }) => {
+    const query = {
+      namespace: namespaceOf(namespace),
+      thing: required(thing, 'thing'),
+      filters,
+      ...present({
+        since: optional(sinceUs, (us) => numberOf(us, 'since_us')),
+        until: optional(untilUs, (us) => numberOf(us, 'until_us')),
+      }),
+    };
     return mapped(api.history(query), eventMessage);
   },
   why: async ({ namespace, thing, at }, { signal }) => {

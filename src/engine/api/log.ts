@@ -1,15 +1,14 @@
 import { firstDifference } from '../../domain/difference.ts';
 import type { Subject } from '../../domain/envelope.ts';
-import type { Fact } from '../../domain/event.ts';
-import { type Namespace, type Position, position } from '../../domain/identity.ts';
-import type { DomainEvent } from '../../domain/world.ts';
-import { type EventPredicate, eventFilter } from '../../projections/event-filter.ts';
+import { type Namespace, type Position, Timestamp } from '../../domain/identity.ts';
+import type { LogQuery } from '../../domain/log-query.ts';
+import { eventFilter, eventQuery, namesQuery } from '../../projections/event-filter.ts';
 import { factOf } from '../ledger.ts';
 import type { LogApi, ToldEvent } from '../ports/api.ts';
 import { emptyViews, evolveViews } from '../views.ts';
 import { type Engine, orThrow, shown } from './engine.ts';
 import { follow } from './follow.ts';
-import { subjectsIn } from './subjects.ts';
+import { factsIn, subjectsIn } from './subjects.ts';
 import { told } from './told.ts';
 import { tellWhy } from './why.ts';
 
@@ -21,37 +20,58 @@ export const logApi = (engine: Engine): LogApi => ({
   verify: (progress) => verify(engine, progress),
 });
 
-/** Durable facts from a position on that are wanted, to what is durable now. */
-async function* scan(
+/** The containers that filters mean by names which they bear no more. */
+const formerlyNamed = async (
   engine: Engine,
-  from: Position,
-  wanted: EventPredicate,
-): AsyncGenerator<Fact<DomainEvent>> {
-  for await (const batch of engine.ports.log.read({ from })) {
-    for (const recorded of batch) {
-      const fact = factOf(recorded);
-      if (wanted(fact)) yield fact;
-    }
-  }
-}
+  filters: readonly string[],
+  namespace: Namespace | undefined,
+): Promise<readonly Subject[]> => {
+  const where = namesQuery(filters, namespace);
+  if (where === undefined) return [];
+  const subjects = new Set<Subject>();
+  for await (const fact of factsIn(engine, { where })) subjects.add(fact.subject);
+  return [...subjects];
+};
 
+const timesOf = ({ since, until }: { since?: number; until?: number }): LogQuery => ({
+  ...(since === undefined ? {} : { since: Timestamp.parse(since) }),
+  ...(until === undefined ? {} : { until: Timestamp.parse(until) }),
+});
+
+/** What is durable at the call is found through the log's index; what comes later is looked at one by one. */
 async function* events(
   engine: Engine,
   query: Parameters<LogApi['events']>[0],
   signal?: AbortSignal,
 ): AsyncIterable<ToldEvent> {
-  const { from = position(0n), since = 0, until = Number.POSITIVE_INFINITY, namespace, filters } = query;
-  const passes = orThrow(eventFilter(filters, shown(engine), namespace));
-  const wanted: EventPredicate = (fact) => passes(fact) && fact.meta.time.wall >= since;
-  const source = query.follow ? follow(engine.ports.log, from, signal) : engine.ports.log.read({ from });
-  for await (const batch of source) {
+  const { log } = engine.ports;
+  const { from = log.horizon, since = 0, until = Number.POSITIVE_INFINITY, namespace, filters } = query;
+  // Refused before the log is asked.
+  orThrow(eventFilter(filters, shown(engine), namespace));
+  const edge = log.durable;
+  const named = await formerlyNamed(engine, filters, namespace);
+  const wanted = orThrow(eventFilter(filters, shown(engine), namespace, named));
+  const where = { ...eventQuery(filters, namespace, named), ...timesOf(query) };
+  for await (const fact of factsIn(engine, { from, to: edge, where })) if (wanted(fact)) yield told(fact);
+  if (!query.follow || (await hasPassed(engine, from, edge, until))) return;
+  let onwards = edge;
+  if (from > edge) onwards = from;
+  for await (const batch of follow(log, onwards, signal)) {
     for (const recorded of batch) {
       const fact = factOf(recorded);
       if (fact.meta.time.wall > until) return;
-      if (wanted(fact)) yield told(fact);
+      if (fact.meta.time.wall >= since && wanted(fact)) yield told(fact);
     }
   }
 }
+
+/** Whether an event of a stretch of the log is later than a time. */
+const hasPassed = async (engine: Engine, from: Position, to: Position, until: number): Promise<boolean> => {
+  if (until === Number.POSITIVE_INFINITY) return false;
+  const where = timesOf({ since: until + 1 });
+  for await (const _ of factsIn(engine, { from, to, where })) return true;
+  return false;
+};
 
 /** The subjects that a text means, here or gone. @throws Rejection `not-found` where the log has never heard of it */
 export const subjectsOf = (
@@ -60,23 +80,13 @@ export const subjectsOf = (
   thing: string,
 ): Promise<ReadonlySet<Subject>> => subjectsIn(engine, shown(engine), namespace, thing);
 
-async function* history(
-  engine: Engine,
-  { namespace, thing }: { namespace: Namespace; thing: string },
-): AsyncIterable<ToldEvent> {
-  const subjects = await subjectsOf(engine, namespace, thing);
-  for await (const fact of scan(engine, position(0n), concerns(subjects))) yield told(fact);
+async function* history(engine: Engine, query: Parameters<LogApi['history']>[0]): AsyncIterable<ToldEvent> {
+  const { namespace, thing, filters = [] } = query;
+  const wanted = orThrow(eventFilter(filters, shown(engine)));
+  const subjects = [...(await subjectsOf(engine, namespace, thing))];
+  const where = { ...eventQuery(filters, undefined, []), ...timesOf(query), subjects };
+  for await (const fact of factsIn(engine, { where })) if (wanted(fact)) yield told(fact);
 }
-
-/** An event is about a thing when it names it as its subject, or turned its key into that name. */
-const concerns =
-  (subjects: ReadonlySet<Subject>): EventPredicate =>
-  (fact) => {
-    if (subjects.has(fact.subject)) return true;
-    if (fact.type !== 'snapshot-committed') return false;
-    const { namespace, snapshotter, name } = fact.data;
-    return subjects.has(`snapshot/${namespace}/${snapshotter}/${name}` as Subject);
-  };
 
 /** The files first, then that the views in memory are what a replay from zero gives. */
 const verify = async (engine: Engine, progress: (checked: number, total: number) => void) => {

@@ -3,7 +3,7 @@ import type { Fact } from '../../domain/event.ts';
 import type { Namespace } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { DomainEvent, World } from '../../domain/world.ts';
-import { matchesRemoved, resolveThing } from '../../projections/things.ts';
+import { matchesRemoved, queriesForRemoved, resolveThing } from '../../projections/things.ts';
 import { factOf } from '../ledger.ts';
 import type { LogRange } from '../ports/log.ts';
 import { type Engine, orThrow } from './engine.ts';
@@ -27,12 +27,14 @@ export const subjectsIn = async (
 ): Promise<ReadonlySet<Subject>> => {
   const here = orThrow(resolveThing(world, namespace, thing));
   if (here.length > 0) return new Set(here);
-  const gone = new Set<Subject>();
   const matches = matchesRemoved(thing);
-  for await (const fact of factsIn(engine, { to: world.position })) {
-    if (matches(fact)) gone.add(fact.subject);
+  for (const where of queriesForRemoved(world, namespace, thing)) {
+    const gone = new Set<Subject>();
+    for await (const fact of factsIn(engine, { to: world.position, where })) {
+      if (matches(fact)) gone.add(fact.subject);
+    }
+    if (gone.size > 0) return gone;
   }
-  if (gone.size > 0) return gone;
   const then =
     world.position === engine.ledger.durable.world.position ? '' : ` before position ${world.position}`;
   throw new Rejection(

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { containerEvents } from '../../../src/domain/containers.ts';
 import { Namespace } from '../../../src/domain/identity.ts';
+import { matchesQuery } from '../../../src/domain/log-query.ts';
 import { isRejection } from '../../../src/domain/rejection.ts';
 import { emptyWorld } from '../../../src/domain/world.ts';
-import { eventFilter } from '../../../src/projections/event-filter.ts';
+import { eventFilter, eventQuery, namesQuery } from '../../../src/projections/event-filter.ts';
 import { digest, type EventInput, eventFrom, factOf, worldOf } from '../../support/given.ts';
 
 const { example } = containerEvents['container-created'];
@@ -106,5 +107,51 @@ describe('events are chosen by', () => {
       code: 'invalid-argument',
       message: expect.stringMatching(message),
     });
+  });
+});
+
+describe('the query for an index holds all events that pass', () => {
+  const ns = Namespace.parse('default');
+  const envelopes = facts.map((fact) => ({ ...fact, version: 1 }));
+  /** As the log API asks: for the names first. */
+  const asked = (filters: string[], namespace?: Namespace) => {
+    const names = namesQuery(filters, namespace);
+    const named = names && envelopes.filter((one) => matchesQuery(names, one)).map(({ subject }) => subject);
+    return eventQuery(filters, namespace, named ?? []);
+  };
+  const inQuery = (filters: string[], namespace?: Namespace) =>
+    envelopes.flatMap((one, at) => (matchesQuery(asked(filters, namespace), one) ? [at] : []));
+
+  it.each<[string[], number[]]>([
+    [['type=task-exited'], [4, 5, 8]],
+    [['type=task'], [4, 5, 8]],
+    [['subject=container/default/c0de'], [3, 5]],
+    [['namespace=other'], [7, 8]],
+    [['actor=1000'], [1, 3, 5, 7, 9]],
+    [['correlation=request-2'], [4, 5]],
+    [['image=busybox'], [1, 2, 3, 7, 9]],
+    [['container=db'], [2, 3, 4, 5, 6, 7, 8]],
+    [
+      ['container=db', 'type=task'],
+      [4, 5, 8],
+    ],
+    [['container=db', 'type=image'], []],
+  ])('of all namespaces, by %j', (filters, positions) => {
+    expect(inQuery(filters)).toEqual(positions);
+  });
+  it.each<[string[], number[]]>([
+    [['container=web'], [2, 4, 6]],
+    [['container=c0'], [2, 3, 4, 5, 6]],
+    [['container='], []],
+    [['namespace=other'], [1, 2, 3, 4, 5, 6, 9]],
+  ])('of one namespace, by %j', (filters, positions) => {
+    expect(inQuery(filters, ns)).toEqual(positions);
+  });
+  it('also of a container that has gone, from its creation on or later', () => {
+    const late = facts.slice(4);
+    const named = [facts[2]?.subject].flatMap((subject) => subject ?? []);
+    const wanted = eventFilter(['container=web'], emptyWorld, ns, named);
+    if (isRejection(wanted)) throw wanted;
+    expect(late.filter(wanted).map(({ position }) => position)).toEqual([4n, 6n]);
   });
 });

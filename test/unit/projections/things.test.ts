@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { containerEvents } from '../../../src/domain/containers.ts';
 import { Namespace } from '../../../src/domain/identity.ts';
-import { matchesRemoved, resolveThing } from '../../../src/projections/things.ts';
+import { type LogQuery, matchesQuery } from '../../../src/domain/log-query.ts';
+import { matchesRemoved, queriesForRemoved, resolveThing } from '../../../src/projections/things.ts';
 import { type EventInput, log, worldOf } from '../../support/given.ts';
 
 const ns = Namespace.parse('default');
@@ -84,8 +85,15 @@ describe('a thing that is gone is found in the log by', () => {
       },
     },
   );
+  /** What the first query with an answer finds. */
+  const foundBy = (queries: readonly LogQuery[], text: string): number[] => {
+    const matches = matchesRemoved(text);
+    const answers = queries.map((query) =>
+      gone.flatMap((fact, at) => (matchesQuery(query, { ...fact, version: 1 }) && matches(fact) ? [at] : [])),
+    );
+    return answers.find(({ length }) => length > 0) ?? [];
+  };
   it.each<[string, number[]]>([
-    ['container/default/c0ffee', [0, 12]],
     ['c0ffee', [0, 1, 12]],
     ['c0ff', [0, 12]],
     ['c0', []],
@@ -101,5 +109,10 @@ describe('a thing that is gone is found in the log by', () => {
   ])('%s', (text, positions) => {
     const matches = matchesRemoved(text);
     expect(gone.flatMap((fact, at) => (matches(fact) ? [at] : []))).toEqual(positions);
+    expect(foundBy(queriesForRemoved(world, ns, text), text)).toEqual(positions);
+  });
+  it('in its own namespace only', () => {
+    expect(foundBy(queriesForRemoved(world, Namespace.parse('other'), 'web'), 'web')).toEqual([]);
+    expect(foundBy(queriesForRemoved(world, Namespace.parse('other'), '7700'), '7700')).toEqual([11]);
   });
 });
