@@ -31,7 +31,7 @@ export const truncateDurably = async (disk: Disk, path: string, length: number):
 
 /** Opens, uses and closes. */
 export const withFile = async <T>(
-  disk: Disk,
+  disk: Pick<Disk, 'open'>,
   path: string,
   how: OpenFor,
   use: (file: DiskFile) => Promise<T>,

@@ -6,9 +6,10 @@ import { verifyLog } from './verify.ts';
 /** Checks the files of a log beside its writer. */
 export const createLogInspector = (directory: string): LogInspector => ({
   verify: async (progress) => {
-    const found = await verifyLog(directory, ({ events, bytes, totalBytes }) =>
-      progress(events, totalBytes === 0 ? 1 : bytes / totalBytes),
-    );
+    const found = await verifyLog(directory, {
+      onProgress: ({ events, bytes, totalBytes }) =>
+        progress(events, totalBytes === 0 ? 1 : bytes / totalBytes),
+    });
     if (found.intact) return { intact: true, events: found.events, head: found.chain };
     const { file, offset, what } = found.damage;
     return { intact: false, damage: `${file}, byte ${offset}: ${what}` };

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { crc32c } from '@node-rs/crc32';
 import { describe, expect, it } from 'vitest';
 import { openFileLog } from '../../../../src/adapters/log-file/file-log.ts';
+import { placesOf } from '../../../../src/adapters/log-file/group.ts';
 import { verifyLog } from '../../../../src/adapters/log-file/verify.ts';
 import type { Log } from '../../../../src/engine/ports/log.ts';
-import { groupStarts, segmentsOf, written } from '../../../support/log-damage.ts';
+import { flip, groupStarts, segmentsOf, written } from '../../../support/log-damage.ts';
 import { appendBatches, event, inTemporaryDirectory, upTo } from '../../../support/log-events.ts';
 
 /** Rewrites a group as somebody would who knows the format: with a checksum that fits. */
@@ -25,7 +26,7 @@ describe('verifying a log', () => {
         upTo(20).map((n) => 1 + (n % 3)),
       );
       const seen: number[] = [];
-      const live = await verifyLog(directory, ({ events }) => seen.push(events));
+      const live = await verifyLog(directory, { onProgress: ({ events }) => seen.push(events) });
       await log.close();
       const closed = await verifyLog(directory);
       expect(live).toMatchObject({ intact: true, events: 39, groups: 20 });
@@ -110,4 +111,82 @@ describe('verifying a log', () => {
         damage: { what: expect.stringMatching(/event 0: it is no envelope: [\s\S]*version/) },
       });
     }));
+
+  describe('on threads', () => {
+    const threads = 2;
+    const written20 = async (directory: string) => {
+      const log = await openFileLog({ directory, segmentBytes: 2000 });
+      await appendBatches(
+        log,
+        upTo(20).map((n) => 1 + (n % 3)),
+      );
+      await log.close();
+      return segmentsOf(directory);
+    };
+
+    it('says what one thread says', () =>
+      inTemporaryDirectory(async (directory) => {
+        expect((await written20(directory)).length).toBeGreaterThan(3);
+        const events: number[] = [];
+        const apart = await verifyLog(directory, { threads, onProgress: (now) => events.push(now.events) });
+        expect(apart).toMatchObject({ intact: true, events: 39, groups: 20 });
+        expect(apart).toEqual(await verifyLog(directory, { threads: 0 }));
+        expect(events.at(-1)).toBe(39);
+      }));
+
+    it('names the first bad place, whichever thread met its own first', () =>
+      inTemporaryDirectory(async (directory) => {
+        const paths = await written20(directory);
+        const [, second = '', third = ''] = paths;
+        for (const path of [third, second]) {
+          await flip(path, 300);
+          const apart = await verifyLog(directory, { threads });
+          expect(apart).toMatchObject({ intact: false, damage: { file: path, offset: 128 } });
+          expect(apart).toEqual(await verifyLog(directory, { threads: 0 }));
+        }
+      }));
+
+    it('meets a segment that is missing, and one whose header is bad after one whose events are', () =>
+      inTemporaryDirectory(async (directory) => {
+        const [, second = '', third = '', fourth = ''] = await written20(directory);
+        await flip(fourth, 20);
+        await flip(third, 300);
+        expect(await verifyLog(directory, { threads })).toMatchObject({ damage: { file: third } });
+        await rm(second);
+        expect(await verifyLog(directory, { threads })).toMatchObject({ damage: { file: third, offset: 0 } });
+      }));
+
+    it('gives the error of a file that can not be read', () =>
+      inTemporaryDirectory(async (directory) => {
+        const [, second = ''] = await written20(directory);
+        await rm(second);
+        await mkdir(second);
+        await expect(verifyLog(directory, { threads })).rejects.toMatchObject({ code: 'EISDIR' });
+      }));
+
+    it.each([0, threads])('hands over the leaf of each event, in order, with %i threads', (count) =>
+      inTemporaryDirectory(async (directory) => {
+        const paths = await written20(directory);
+        const due: string[] = [];
+        for (const path of paths) {
+          const { bytes } = await written(path);
+          for (const at of groupStarts(bytes)) {
+            for (const { headAt, headEnd } of placesOf(bytes, at)) {
+              const leaf = createHash('sha256').update('\0').update(bytes.subarray(headAt, headEnd));
+              due.push(leaf.digest('hex'));
+            }
+          }
+        }
+        const found: string[] = [];
+        const onLeaves = (hashes: Uint8Array, first: number): void => {
+          expect(first).toBe(found.length);
+          for (let at = 0; at < hashes.length; at += 32) {
+            found.push(Buffer.from(hashes.subarray(at, at + 32)).toString('hex'));
+          }
+        };
+        await verifyLog(directory, { threads: count, onLeaves });
+        expect(found).toEqual(due);
+      }),
+    );
+  });
 });
