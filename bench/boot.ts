@@ -26,6 +26,8 @@ import { residentMB, timeToAnswer } from './rig/processes.ts';
 
 const every = 100_000;
 const moments = 10;
+/** Milliseconds after which a daemon has done what it does at its start. */
+const settled = 4000;
 
 const logger: Logger = {
   debug: () => undefined,
@@ -77,14 +79,16 @@ const prepareOn = async (directory: string, events: number, containers: number):
 const measure = async (directory: string, events: number, containers: number, rounds: number) => {
   mkdirSync(join(directory, 'root'), { recursive: true });
   const prepared = await prepareOn(directory, events, containers);
-  await (await startOurs(directory)).stop();
+  const first = await startOurs(directory);
+  await sleep(settled);
+  await first.stop();
   const ready: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const [args, socket] = [daemonArguments(directory), join(directory, 's.sock')];
     ready.push(await timeToAnswer(programs.shiplogd, args, socket, join(directory, 'log.txt')));
   }
   const ours = await startOurs(directory);
-  await sleep(4000);
+  await sleep(settled);
   const resident = residentMB(ours.pid);
   const random = seededRandom(7);
   const past: number[] = [];

@@ -1,7 +1,11 @@
+import { hash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { hostHistory } from '../../../bench/rig/host-history.ts';
 import type { Fact } from '../../../src/domain/event.ts';
+import { position } from '../../../src/domain/identity.ts';
 import type { DomainEvent } from '../../../src/domain/world.ts';
+import { factOf as recordedFact } from '../../../src/engine/facts.ts';
 import { emptyViews, evolveViews, type Views } from '../../../src/engine/views.ts';
 import { encodeViews, ViewsDecoder, viewsSchema } from '../../../src/engine/views-codec.ts';
 import { eventFrom, factOf } from '../../support/given.ts';
@@ -86,7 +90,20 @@ describe('text that is no views', () => {
   });
 });
 
+/** SHA-256 of the views that a fixed history gives, as text. */
+const GOLDEN = '13dceba3b4d1c5b0ceb387a55eb49c735ab3195790af393abbeea0279a5cbc1e';
+
 describe('the schema of views', () => {
+  it('is raised when the views of a history change', () => {
+    const told = [...hostHistory(600, { containers: 5, images: 9 })].flat();
+    const facts = told.map((event, at) => recordedFact({ ...event, position: position(BigInt(at)) }));
+    const found = hash('sha256', linesOf(folded(facts)).join('\n'), 'hex');
+    expect(
+      found,
+      'bump the views schema version (SCHEMA in src/engine/views-codec.ts), so that checkpoints of the old shape are not taken for new ones; then record the new hash here',
+    ).toBe(GOLDEN);
+  });
+
   it('names every kind of event with its version', () => {
     expect(viewsSchema).toMatch(/^views \d+, blob-committed \d+, /);
     expect(viewsSchema).toContain('task-exited 1');
