@@ -36,6 +36,7 @@ import type { Ports } from './engine/ports/ports.ts';
 import type { TaskKey } from './engine/ports/task-key.ts';
 import { recover } from './engine/recover.ts';
 import { SavedViews } from './engine/saved-views.ts';
+import { storeOf } from './engine/store/store.ts';
 import { Supervisor } from './engine/supervisor.ts';
 import { Timeline } from './engine/timeline.ts';
 import { WorkflowRunner } from './engine/workflow-runner.ts';
@@ -213,6 +214,8 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       proofs: proofsApi({ log, ledger, heads, notary }),
       ...copy,
     }),
+    store: storeOf(ledger),
+    build: { version, revision },
     names,
     logger,
   });

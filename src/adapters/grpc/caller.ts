@@ -7,10 +7,15 @@ import { maxClientNameLength, maxReasonLength } from './limits.ts';
 import { parse } from './parse.ts';
 import type { Peer } from './peer.ts';
 
-const header = (metadata: Metadata, name: string): string => {
+/** A header of a call; empty where there is none. */
+export const headerOf = (metadata: Metadata, name: string): string => {
   const [value] = metadata.get(name);
   return value === undefined ? '' : decodeHeader(String(value));
 };
+
+/** What the caller calls itself; containerd's clients say it in the header that all gRPC clients have. */
+const clientOf = (metadata: Metadata): string =>
+  headerOf(metadata, clientHeader) || headerOf(metadata, 'user-agent').slice(0, maxClientNameLength);
 
 const ClientName = z.string().max(maxClientNameLength);
 const Reason = z.string().max(maxReasonLength);
@@ -23,8 +28,8 @@ export const causeOf = (metadata: Metadata, peer: Peer | undefined, correlation:
   if (!peer) {
     throw new Rejection('unauthenticated', 'the caller cannot be told; connect to the unix socket directly');
   }
-  const client = parse(ClientName, header(metadata, clientHeader), clientHeader);
-  const reason = parse(Reason, header(metadata, reasonHeader), reasonHeader);
+  const client = parse(ClientName, clientOf(metadata), clientHeader);
+  const reason = parse(Reason, headerOf(metadata, reasonHeader), reasonHeader);
   const { uid, gid, pid, exe } = peer;
   return { actor: { uid, gid, pid, exe, client }, correlation, ...(reason === '' ? {} : { reason }) };
 };

@@ -2,7 +2,7 @@ import { Rejection } from '../../domain/rejection.ts';
 import type { Cause } from '../../engine/ports/cause.ts';
 import type { Names } from '../../engine/ports/clock.ts';
 import type { Logger } from '../../engine/ports/logger.ts';
-import { causeOf } from './caller.ts';
+import { causeOf, headerOf } from './caller.ts';
 import type { PeerOfCall } from './connections.ts';
 import type { IncomingCall, OpenCall, OpenCalls } from './handlers.ts';
 import { failureOf } from './status.ts';
@@ -59,7 +59,7 @@ export const trackCalls = ({
         if (underWay.delete(controller)) controller.abort();
       });
       return {
-        context: { cause, signal: controller.signal },
+        context: { cause, signal: controller.signal, header: (name) => headerOf(call.metadata, name) },
         failure,
         settle: () => underWay.delete(controller),
       };

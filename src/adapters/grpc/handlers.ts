@@ -26,6 +26,8 @@ export interface CallContext {
   readonly cause: Cause;
   /** Fires when the caller has gone, its deadline has passed, or the daemon stops; never after the answer. */
   readonly signal: AbortSignal;
+  /** A header of the call; empty where there is none. */
+  readonly header: (name: string) => string;
 }
 
 type Init = MessageInitShape<DescMessage>;

@@ -3,6 +3,7 @@ import { Rejection } from '../../domain/rejection.ts';
 import type { Api } from '../../engine/ports/api.ts';
 import type { Names } from '../../engine/ports/clock.ts';
 import type { Logger } from '../../engine/ports/logger.ts';
+import type { Store } from '../../engine/ports/store/store.ts';
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
 import { Containers } from '../../gen/shiplog/v1/containers_pb.ts';
 import { Images } from '../../gen/shiplog/v1/images_pb.ts';
@@ -14,6 +15,7 @@ import { System } from '../../gen/shiplog/v1/system_pb.ts';
 import { Time } from '../../gen/shiplog/v1/time_pb.ts';
 import { trackCalls } from './calls.ts';
 import { connectionsInto } from './connections.ts';
+import { type AddService, addContainerdServices, type Build } from './containerd/services.ts';
 import { containersService } from './containers.ts';
 import { addService } from './handlers.ts';
 import { healthService } from './health.ts';
@@ -31,6 +33,8 @@ export interface ServeOptions {
   /** Absolute path of the unix socket. */
   readonly address: string;
   readonly api: Api;
+  readonly store: Store;
+  readonly build: Build;
   readonly names: Names;
   readonly logger: Logger;
 }
@@ -60,7 +64,14 @@ const within = (ms: number, work: Promise<void>): Promise<boolean> =>
  * @throws Rejection `failed-precondition` where another process answers on the socket or something else is in its place,
  *   `invalid-argument` for a path that can't be one
  */
-export const serve = async ({ address, api, names, logger }: ServeOptions): Promise<ServedApi> => {
+export const serve = async ({
+  address,
+  api,
+  store,
+  build,
+  names,
+  logger,
+}: ServeOptions): Promise<ServedApi> => {
   const grpc = new Server(serverOptions);
   const connections = connectionsInto(grpc, logger);
   const calls = trackCalls({
@@ -69,17 +80,20 @@ export const serve = async ({ address, api, names, logger }: ServeOptions): Prom
     peerOfCall: connections.peerOfCall,
     onRefused: (method, rejection, cause) => api.system.refused({ method, rejection }, { cause }),
   });
-  addService(grpc, Images, imagesService(api.images), calls.open);
-  addService(grpc, Containers, containersService(api.containers, logger), calls.open);
-  addService(grpc, Log, logService(api.log), calls.open);
-  addService(grpc, System, systemService(api.system), calls.open);
-  addService(grpc, Proofs, proofsService(api.proofs), calls.open);
-  addService(grpc, Resources, resourcesService(api.resources), calls.open);
-  addService(grpc, Time, timeService(api.time), calls.open);
-  addService(grpc, Keeping, keepingService(api.keeping), calls.open);
-  const served = [Images, Containers, Log, System, Proofs, Resources, Time, Keeping].map(
-    ({ typeName }) => typeName,
-  );
+  const served: string[] = [];
+  const add: AddService = (service, implementation) => {
+    addService(grpc, service, implementation, calls.open);
+    served.push(service.typeName);
+  };
+  add(Images, imagesService(api.images));
+  add(Containers, containersService(api.containers, logger));
+  add(Log, logService(api.log));
+  add(System, systemService(api.system));
+  add(Proofs, proofsService(api.proofs));
+  add(Resources, resourcesService(api.resources));
+  add(Time, timeService(api.time));
+  add(Keeping, keepingService(api.keeping));
+  addContainerdServices(add, store, build);
   addService(grpc, Health, healthService(served), calls.open);
   const listening = await listenOn(address, connections.accept);
 

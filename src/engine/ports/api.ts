@@ -6,7 +6,7 @@ import type { Rejection } from '../../domain/rejection.ts';
 import type { ContainerView } from '../../projections/containers.ts';
 import type { ItemKind, ItemStatus, TransferReport } from '../../workflows/effects.ts';
 import type { At } from './at.ts';
-import type { Cause } from './cause.ts';
+import type { Call } from './call.ts';
 import type { KeepingApi } from './keeping-api.ts';
 import type { ProofsApi } from './proofs.ts';
 import type { CopyStatus } from './replica.ts';
@@ -15,6 +15,8 @@ import type { TerminalSize } from './runtime.ts';
 import type { LogEntry, OutputChunk } from './stdio.ts';
 import type { TimeApi } from './time-api.ts';
 import type { ToldEvent } from './told-event.ts';
+
+export type { Call } from './call.ts';
 
 /**
  * What Shiplog does for whoever drives it: the gRPC services, later others. One method of a transport is one method here;
@@ -30,13 +32,6 @@ export interface Api {
   readonly proofs: ProofsApi;
   readonly time: TimeApi;
   readonly keeping: KeepingApi;
-}
-
-/** Who calls, until when, and where progress goes. */
-export interface Call {
-  readonly cause: Cause;
-  readonly signal?: AbortSignal;
-  readonly report?: (report: TransferReport) => void;
 }
 
 export interface Credentials {

@@ -1,6 +1,6 @@
 import type { Position } from '../../domain/identity.ts';
-import type { Call } from './api.ts';
 import type { At } from './at.ts';
+import type { Call } from './call.ts';
 import type { ArchiveReport } from './keeping.ts';
 
 export interface RedactionReport {

@@ -1,6 +1,6 @@
 import type { Position, Timestamp } from '../../domain/identity.ts';
 import type { SigningFault, SigningKey } from '../../domain/signing.ts';
-import type { Call } from './api.ts';
+import type { Call } from './call.ts';
 
 /**
  * What the tree over the log is made of. A leaf's entry is the head record of an event: position, sizes, hash of its

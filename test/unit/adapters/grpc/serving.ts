@@ -1,6 +1,7 @@
 import { serve } from '../../../../src/adapters/grpc/serve.ts';
 import { type ConnectOptions, connect, type ShiplogClient } from '../../../../src/client/index.ts';
 import type { Names } from '../../../../src/engine/ports/clock.ts';
+import { someStore } from '../../../support/containerd-client.ts';
 import { type FakeApi, fakeApi, keptLogger, type LoggedLine } from '../../../support/fake-api.ts';
 import { makeTempDir } from '../../../support/temp-dir.ts';
 
@@ -26,7 +27,13 @@ export const serving = async (parts: Parameters<typeof fakeApi>[0] = {}): Promis
   const path = `${temp.path}/shiplog.sock`;
   const fake = fakeApi(parts);
   const { logger, lines } = keptLogger();
-  const server = await serve({ address: path, api: fake.api, names: countedNames(), logger });
+  const server = await serve({
+    address: path,
+    api: fake.api,
+    ...(await someStore()),
+    names: countedNames(),
+    logger,
+  });
   const clients: ShiplogClient[] = [];
   const open = (options: ConnectOptions = {}): ShiplogClient => {
     const client = connect({ address: path, ...options });

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serve } from '../../../../src/adapters/grpc/serve.ts';
 import { connect } from '../../../../src/client/index.ts';
+import { someStore } from '../../../support/containerd-client.ts';
 import { fakeApi, keptLogger } from '../../../support/fake-api.ts';
 import { makeTempDir } from '../../../support/temp-dir.ts';
 import { countedNames, failureOf } from './serving.ts';
@@ -22,6 +23,7 @@ const start = async (address: string) => {
   const server = await serve({
     address,
     api: fakeApi().api,
+    ...(await someStore()),
     names: countedNames(),
     logger: keptLogger().logger,
   });

@@ -1,0 +1,10 @@
+import type { NamespaceStore } from './namespaces.ts';
+
+/**
+ * What containerd's clients work with: its records and verbs as they are, one method of a service being one method here.
+ * A client that takes images apart itself, or makes its own snapshots and specifications, is served by this; the
+ * {@link file://./../api.ts Api} is for those who want a container run.
+ */
+export interface Store {
+  readonly namespaces: NamespaceStore;
+}

@@ -1,0 +1,75 @@
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { serve } from '../../src/adapters/grpc/serve.ts';
+import { createClock } from '../../src/adapters/linux/clock.ts';
+import { createNames } from '../../src/adapters/linux/names.ts';
+import { memoryLog } from '../../src/adapters/log-memory/memory-log.ts';
+import type { ServiceDescriptor } from '../../src/client/grpc-service.ts';
+import { type ServiceClient, serviceClient } from '../../src/client/service-client.ts';
+import { Ledger } from '../../src/engine/ledger.ts';
+import { storeOf } from '../../src/engine/store/store.ts';
+import { fakeApi, keptLogger } from './fake-api.ts';
+import { makeTempDir } from './temp-dir.ts';
+
+export interface ContainerdHeaders {
+  readonly namespace?: string;
+  readonly lease?: string;
+}
+
+/** Calls one of containerd's services as its own clients do. */
+export const containerdClient = <S extends ServiceDescriptor>(
+  address: string,
+  service: S,
+  { namespace = 'default', lease }: ContainerdHeaders = {},
+): ServiceClient<S> & { close(): void } => {
+  const grpc = new Client(`unix://${address}`, credentials.createInsecure(), {
+    'grpc.use_local_subchannel_pool': 1,
+  });
+  const metadata = new Metadata();
+  if (namespace !== '') metadata.set('containerd-namespace', namespace);
+  if (lease !== undefined) metadata.set('containerd-lease', lease);
+  const methods = serviceClient({ grpc, address, metadata }, service);
+  return { ...methods, close: () => grpc.close() };
+};
+
+/** A store over a ledger in memory, for servers that are asked about other things. */
+export const someStore = async () => ({
+  store: storeOf(await Ledger.open(memoryLog(), createClock('boot-1'))),
+  build: { version: '0.0.0', revision: '' },
+});
+
+export interface ServedStore {
+  readonly address: string;
+  readonly ledger: Ledger;
+  client<S extends ServiceDescriptor>(service: S, headers?: ContainerdHeaders): ServiceClient<S>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** containerd's services on a real socket over a ledger in memory, without stores or processes. */
+export const servedStore = async (): Promise<ServedStore> => {
+  const temp = makeTempDir('store');
+  const address = `${temp.path}/shiplog.sock`;
+  const ledger = await Ledger.open(memoryLog(), createClock('boot-1'));
+  const server = await serve({
+    address,
+    api: fakeApi().api,
+    store: storeOf(ledger),
+    build: { version: '0.0.0', revision: '' },
+    names: createNames(),
+    logger: keptLogger().logger,
+  });
+  const clients: { close(): void }[] = [];
+  return {
+    address,
+    ledger,
+    client: (service, headers) => {
+      const client = containerdClient(address, service, headers);
+      clients.push(client);
+      return client;
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const client of clients) client.close();
+      await server.close();
+      temp.remove();
+    },
+  };
+};
