@@ -14,7 +14,7 @@ const program = `${temp.path}/shiplog.js`;
 let daemon: FakeDaemon;
 
 beforeAll(async () => {
-  const main = fileURLToPath(new URL('../../src/adapters/cli/main.ts', import.meta.url));
+  const main = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
   await build({
     ...{ entryPoints: [main], outfile: program, bundle: true },
     ...{ platform: 'node', format: 'cjs', target: 'node20', logLevel: 'silent' },

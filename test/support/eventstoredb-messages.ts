@@ -1,7 +1,7 @@
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import type { AppendReq, AppendResp, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
-import type { AppendAnswer, Expected, HeldEvent } from './eventstoredb-streams.ts';
+import type { AppendAnswer, Expected, HeldEvent, Placed } from './eventstoredb-streams.ts';
 
 /** The server's half of the messages. */
 
@@ -71,6 +71,35 @@ export const readAsked = (request: ReadReq) => {
     backward: options?.getReadDirection() === 1,
     subscribes,
   };
+};
+
+/** What a read of `$all` asks for: events at or after a place, of which a subscription leaves out the one there. */
+export const allAsked = (request: ReadReq) => {
+  const options = request.getOptions();
+  const position = options?.getAll()?.getPosition();
+  const filter = options?.getFilter();
+  const prefixes = (expression: { getPrefixList(): string[] } | undefined) => expression?.getPrefixList();
+  const streams = prefixes(filter?.getStreamIdentifier());
+  const types = prefixes(filter?.getEventType());
+  const subscribes = options?.hasSubscription() ?? false;
+  const begins = (text: string, list: string[] | undefined) =>
+    list === undefined || list.some((prefix) => text.startsWith(prefix));
+  return {
+    subscribes,
+    from: position === undefined ? 0 : Number(position.getCommitPosition()) / 100 - 1 + (subscribes ? 1 : 0),
+    count: subscribes ? Number.POSITIVE_INFINITY : Number(options?.getCount() ?? 0),
+    wants: ({ stream, held }: Placed) => begins(stream, streams) && begins(held.type, types),
+  };
+};
+
+/** @param place in `$all`, from 0 */
+export const placedResponse = ({ stream, revision, held }: Placed, place: number): ReadResp => {
+  const response = eventResponse(stream, BigInt(revision), held);
+  const at = String((place + 1) * 100);
+  response.getEvent()?.getEvent()?.setCommitPosition(at);
+  response.getEvent()?.getEvent()?.setPreparePosition(at);
+  response.getEvent()?.setCommitPosition(at);
+  return response;
 };
 
 export const eventResponse = (stream: string, revision: bigint, held: HeldEvent): ReadResp => {

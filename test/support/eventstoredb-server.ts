@@ -18,12 +18,14 @@ import {
 } from '@grpc/grpc-js';
 import { type Front, openFront } from './eventstoredb-front.ts';
 import {
+  allAsked,
   appendResponse,
   caughtUpResponse,
   confirmation,
   eventResponse,
   expectedOf,
   heldEvent,
+  placedResponse,
   readAsked,
   streamNotFound,
   streamOf,
@@ -215,7 +217,11 @@ const readHandler =
       return;
     }
     const { subscribes } = readAsked(call.request);
-    const giving = subscribes ? follow(context, call) : give(context, call);
+    const giving = call.request.getOptions()?.hasAll()
+      ? giveAll(context, call)
+      : subscribes
+        ? follow(context, call)
+        : give(context, call);
     giving.catch((error: unknown) => call.emit('error', error));
   };
 
@@ -276,6 +282,38 @@ const give = async (context: Context, call: ReadCall): Promise<void> => {
     else for (let at = first; at <= last; at += 1) yield at;
   }
   if (await sendEvents(context, call, revisions(), stream, streams)) call.end();
+};
+
+/** `$all`, filtered; a subscription goes on with what comes. */
+const giveAll = async ({ streams, knobs, cut }: Context, call: ReadCall): Promise<void> => {
+  const { from, count, subscribes, wants } = allAsked(call.request);
+  if (subscribes) await write(call, confirmation());
+  const breaking = knobs.breakReads.count > 0;
+  if (breaking) knobs.breakReads.count -= 1;
+  let wake: (() => void) | undefined;
+  const end = streams.watch(() => wake?.());
+  call.on('cancelled', () => wake?.());
+  let sent = 0;
+  for (let place = from; !call.cancelled && sent < count; place += 1) {
+    while (subscribes && place >= streams.all.length && !call.cancelled) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    const placed = streams.all[place];
+    if (placed === undefined) break;
+    if (!wants(placed)) continue;
+    if (breaking && sent === knobs.breakReads.after) {
+      // What was written is on its way before the connection goes.
+      await sleep(20);
+      cut();
+      break;
+    }
+    await write(call, placedResponse(placed, place));
+    sent += 1;
+  }
+  end();
+  call.end();
 };
 
 const follow = async (context: Context, call: ReadCall): Promise<void> => {

@@ -9,6 +9,13 @@ export interface HeldEvent {
   readonly created: bigint;
 }
 
+/** An event with its place. */
+export interface Placed {
+  readonly stream: string;
+  readonly revision: number;
+  readonly held: HeldEvent;
+}
+
 /** What an append must find: a last revision, or no stream. */
 export type Expected = bigint | 'no-stream' | 'any' | 'exists';
 
@@ -22,6 +29,7 @@ export type AppendAnswer =
  */
 export class HeldStreams {
   readonly #streams = new Map<string, HeldEvent[]>();
+  readonly #all: Placed[] = [];
   readonly #watchers = new Set<(stream: string) => void>();
   /** Appends that added events. */
   stored = 0;
@@ -30,6 +38,11 @@ export class HeldStreams {
 
   events(stream: string): readonly HeldEvent[] {
     return this.#streams.get(stream) ?? [];
+  }
+
+  /** Everything, in the order in which it was stored: `$all`. */
+  get all(): readonly Placed[] {
+    return this.#all;
   }
 
   append(stream: string, expected: Expected, events: readonly HeldEvent[]): AppendAnswer {
@@ -43,7 +56,10 @@ export class HeldStreams {
       return known ? { kind: 'stored', last: BigInt(begin + events.length - 1) } : { kind: 'conflict', last };
     }
     this.#streams.set(stream, held);
-    held.push(...events);
+    for (const event of events) {
+      this.#all.push({ stream, revision: held.length, held: event });
+      held.push(event);
+    }
     this.stored += 1;
     for (const watcher of this.#watchers) watcher(stream);
     return { kind: 'stored', last: BigInt(held.length - 1) };
@@ -52,6 +68,8 @@ export class HeldStreams {
   /** As if the database had been restored from an old copy. */
   truncate(stream: string, length: number): void {
     this.#streams.get(stream)?.splice(length);
+    const gone = this.#all.filter((one) => one.stream === stream && one.revision >= length);
+    for (const one of gone) this.#all.splice(this.#all.indexOf(one), 1);
   }
 
   /** @returns what ends it */

@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty';
 
-/** What the command line touches of its process. Tests give their own streams; `main.ts` gives the real ones. */
+/** What the command line touches of its process. Tests give their own streams; `src/cli.ts` gives the real ones. */
 export interface CliIo {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };
   readonly stdout: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns' | 'rows'>>;

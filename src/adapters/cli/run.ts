@@ -1,6 +1,7 @@
 import { type Command, CommanderError } from 'commander';
 import type { ShiplogClient } from '../../client/connect.ts';
 import { ShiplogError } from '../../client/shiplog-error.ts';
+import type { Fleet } from '../../engine/ports/fleet.ts';
 import { type CliIo, OutputClosed, write } from './cli-io.ts';
 import { Exit, exitCodeOf, exitCodes, isUsageError } from './exit-codes.ts';
 import { type GlobalOptions, loadVerbs, makeProgram } from './program.ts';
@@ -37,7 +38,17 @@ const describe = (error: unknown, verb: string, debug: boolean): string => {
   return `shiplog: ${line}${advice}${debug ? `${code}${stack}` : ''}\n`;
 };
 
+/** What is not the command line's own, and is handed to it where everything is put together. */
+export interface Tools {
+  readonly openFleet: (connectionString: string) => Promise<Fleet>;
+}
+
+const noTools: Tools = {
+  openFleet: () => Promise.reject(new TypeError('this command line was started without a fleet')),
+};
+
 interface Invocation {
+  readonly tools: Tools;
   readonly io: CliIo;
   readonly verb: string;
   readonly task: Task;
@@ -45,8 +56,9 @@ interface Invocation {
 }
 
 /** Runs one verb with its context, and turns whatever it throws into words and a code. */
-const performTask = async ({ io, verb, task, options }: Invocation): Promise<number> => {
+const performTask = async ({ io, verb, task, options, tools }: Invocation): Promise<number> => {
   let client: ShiplogClient | undefined;
+  let fleet: Fleet | undefined;
   const { signal, release } = abortOnSignal(io);
   const debug = options.debug ?? false;
   const context: VerbContext = {
@@ -55,6 +67,10 @@ const performTask = async ({ io, verb, task, options }: Invocation): Promise<num
     signal,
     takeSignals: release,
     complain: async (error) => write(io.stderr, describe(error, verb, debug)),
+    fleet: async (connectionString) => {
+      fleet ??= await tools.openFleet(connectionString);
+      return fleet;
+    },
     client: async () => {
       const { connect } = await import('../../client/connect.ts');
       const address = options.address ?? (io.env.SHIPLOG_ADDRESS || undefined);
@@ -75,6 +91,7 @@ const performTask = async ({ io, verb, task, options }: Invocation): Promise<num
   } finally {
     release();
     client?.close();
+    await fleet?.close();
   }
 };
 
@@ -94,7 +111,7 @@ const invoked = (command: Command): { readonly verb: string; readonly options: G
  * @param argv the words after `shiplog`
  * @returns the exit code
  */
-export const run = async (argv: readonly string[], io: CliIo): Promise<number> => {
+export const run = async (argv: readonly string[], io: CliIo, tools: Tools = noTools): Promise<number> => {
   if (argv[0] === '__complete') {
     const { complete } = await import('./complete.ts');
     return complete(argv.slice(1), io);
@@ -105,7 +122,7 @@ export const run = async (argv: readonly string[], io: CliIo): Promise<number> =
   const printed: Promise<void>[] = [];
   let exitCode: number = exitCodes.ok;
   const perform = async (task: Task, command: Command): Promise<void> => {
-    exitCode = await performTask({ io, ...invoked(command), task });
+    exitCode = await performTask({ io, tools, ...invoked(command), task });
   };
   const program = makeProgram({
     out: (text) => printed.push(write(io.stdout, text)),

@@ -1,5 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { ShiplogClient } from '../../client/connect.ts';
+import type { Fleet } from '../../engine/ports/fleet.ts';
 import type { CliIo } from './cli-io.ts';
 
 /** What a verb is given beside its own arguments. */
@@ -9,6 +10,8 @@ export interface VerbContext {
   readonly namespace: string;
   /** Connects at the first call. */
   readonly client: () => Promise<ShiplogClient>;
+  /** Opens the logs of all hosts; closed when the verb is done. @throws Rejection `invalid-argument` for the string */
+  readonly fleet: (connectionString: string) => Promise<Fleet>;
   /** Fires at SIGINT and SIGTERM, until `takeSignals`. */
   readonly signal: AbortSignal;
   /** From here on the verb looks after signals itself, as where they belong to a container. */

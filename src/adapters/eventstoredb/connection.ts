@@ -6,7 +6,15 @@ import { Rejection } from '../../domain/rejection.ts';
 import type { Logger } from '../../engine/ports/logger.ts';
 import type { Proposal } from './event-texts.ts';
 import { Stalled } from './failure.ts';
-import { appendRequests, type ReadAsked, readRequest, subscribeRequest } from './messages.ts';
+import {
+  type AllAsked,
+  allRequest,
+  appendRequests,
+  type Place,
+  type ReadAsked,
+  readRequest,
+  subscribeRequest,
+} from './messages.ts';
 import type { Settings } from './settings.ts';
 import { type StoredEvent, storedEventOf } from './stored-event.ts';
 
@@ -14,6 +22,14 @@ import { type StoredEvent, storedEventOf } from './stored-event.ts';
 export type Appended =
   | { readonly kind: 'stored'; readonly last: bigint }
   | { readonly kind: 'conflict'; readonly last: bigint | undefined };
+
+/** An event among those of all streams; it is read as one of ours only when asked for. */
+export interface PlacedEvent {
+  readonly stream: string;
+  readonly place: Place;
+  /** @throws Rejection `data-loss` when it is no event of ours */
+  readonly stored: () => StoredEvent;
+}
 
 /**
  * The package's client, with calls of our own on its connection. The connection is what it does well: discovery, TLS,
@@ -88,6 +104,19 @@ export class Connection extends EventStoreDBClient {
     for await (const response of this.#responses(subscribeRequest(stream, from))) {
       const wire = response.getEvent()?.getEvent();
       if (wire !== undefined) yield storedEventOf(wire, stream);
+    }
+  }
+
+  /** Events of all streams, of whoever wrote them, with their places; `live` as {@link follow}. */
+  async *all(asked: AllAsked): AsyncGenerator<PlacedEvent> {
+    const stall = asked.live ? undefined : this.#stallMs;
+    for await (const response of this.#responses(allRequest(asked), stall)) {
+      const wire = response.getEvent()?.getEvent();
+      // What the server itself writes, as that a stream was deleted.
+      if (wire === undefined || wire.getMetadataMap().get('type')?.startsWith('$') !== false) continue;
+      const stream = Buffer.from(wire.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString();
+      const place = { commit: BigInt(wire.getCommitPosition()), prepare: BigInt(wire.getPreparePosition()) };
+      yield { stream, place, stored: () => storedEventOf(wire, stream) };
     }
   }
 

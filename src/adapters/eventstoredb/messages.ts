@@ -81,14 +81,62 @@ export const subscribeRequest = (stream: string, from: bigint): ReadRequest => {
   return withOptions(options);
 };
 
+/** A place in the order of the whole database. */
+export interface Place {
+  readonly commit: bigint;
+  readonly prepare: bigint;
+}
+
+/** What to read of all streams. */
+export interface AllAsked {
+  /** The first place; with `live`, the one before it. From the start when absent. */
+  readonly from: Place | undefined;
+  /** How names of streams begin, or types of events; the server filters by one of them. */
+  readonly where: { readonly streams: readonly string[] } | { readonly types: readonly string[] };
+  /** Goes on with what comes. */
+  readonly live: boolean;
+}
+
+export const allRequest = ({ from, where, live }: AllAsked): ReadRequest => {
+  const place = new streams.ReadReq.Options.AllOptions();
+  if (from === undefined) place.setStart(new shared.Empty());
+  else {
+    const position = new streams.ReadReq.Options.Position();
+    position.setCommitPosition(from.commit.toString());
+    position.setPreparePosition(from.prepare.toString());
+    place.setPosition(position);
+  }
+  const expression = new streams.ReadReq.Options.FilterOptions.Expression();
+  const filter = new streams.ReadReq.Options.FilterOptions();
+  expression.setPrefixList([...('streams' in where ? where.streams : where.types)]);
+  if ('streams' in where) filter.setStreamIdentifier(expression);
+  else filter.setEventType(expression);
+  filter.setCount(new shared.Empty());
+  filter.setCheckpointintervalmultiplier(1);
+  const options = commonOptions();
+  options.setAll(place);
+  options.setFilter(filter);
+  if (live) options.setSubscription(new streams.ReadReq.Options.SubscriptionOptions());
+  else {
+    options.setReadDirection(FORWARDS);
+    options.setCount(String(Number.MAX_SAFE_INTEGER));
+  }
+  return withOptions(options);
+};
+
 const readOptions = (place: InstanceType<typeof streams.ReadReq.Options.StreamOptions>) => {
+  const options = commonOptions();
+  options.setStream(place);
+  options.setNoFilter(new shared.Empty());
+  return options;
+};
+
+const commonOptions = () => {
   const uuids = new streams.ReadReq.Options.UUIDOption();
   uuids.setString(new shared.Empty());
   const options = new streams.ReadReq.Options();
-  options.setStream(place);
   options.setResolveLinks(false);
   options.setUuidOption(uuids);
-  options.setNoFilter(new shared.Empty());
   return options;
 };
 

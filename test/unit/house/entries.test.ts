@@ -29,7 +29,7 @@ describe('programs', () => {
   it('are found by their names', () => {
     const worker = place('src/adapters/unpack/worker.ts');
     const holder = place('src/adapters/stdio/holder-main.ts');
-    for (const other of ['src/adapters/cli/main.ts', 'src/adapters/unpack/co-workers.ts']) place(other);
+    for (const other of ['src/adapters/cli/run.ts', 'src/adapters/unpack/co-workers.ts']) place(other);
     expect(sideEntries(base)).toEqual({ 'unpack-worker': worker, 'stdio-holder': holder });
   });
 
@@ -41,7 +41,7 @@ describe('programs', () => {
 
   it('that are missing are named', () => {
     place('src/main.ts');
-    expect(() => allEntries(base)).toThrow(/src\/adapters\/cli\/main\.ts is missing/);
+    expect(() => allEntries(base)).toThrow(/src\/cli\.ts is missing/);
   });
 });
 

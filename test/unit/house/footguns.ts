@@ -33,6 +33,7 @@ const src = under('src/');
 const code = under('src/', 'test/', 'bench/');
 /** Beside the daemon: it owns its process, as main.ts does. */
 const isProgram = (path: string) => /-main\.ts$|\bworker\.ts$/.test(path);
+const isMain = (path: string) => path === 'src/main.ts' || path === 'src/cli.ts';
 const pure = under('src/domain/', 'src/projections/', 'src/workflows/');
 const pureOrEngine = (path: string) => pure(path) || path.startsWith('src/engine/');
 
@@ -144,8 +145,7 @@ export const footguns: readonly Footgun[] = [
   },
   {
     name: 'a variable of the environment',
-    where: (path) =>
-      src(path) && path !== 'src/main.ts' && !under('src/adapters/config/', 'src/adapters/cli/')(path),
+    where: (path) => src(path) && !isMain(path) && !under('src/adapters/config/', 'src/adapters/cli/')(path),
     instead:
       'pass the value in from main.ts or the configuration (PATH may be read, and all of it be handed to a child)',
     find: (file) => {
@@ -183,8 +183,7 @@ export const footguns: readonly Footgun[] = [
   },
   {
     name: 'process.exit',
-    where: (path) =>
-      src(path) && path !== 'src/main.ts' && !path.startsWith('src/adapters/cli/') && !isProgram(path),
+    where: (path) => src(path) && !isMain(path) && !path.startsWith('src/adapters/cli/') && !isProgram(path),
     instead: 'throw, and let main.ts end the process',
     find: calls('process.exit', 'process.abort', 'process.reallyExit'),
     planted: ['process.exit(1)'],

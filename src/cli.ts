@@ -1,7 +1,17 @@
-import { run } from './run.ts';
+import { run } from './adapters/cli/run.ts';
+import type { Fleet } from './engine/ports/fleet.ts';
+
+/** Reads logs of many hosts where they are together; loaded when asked for. @throws Rejection `invalid-argument` */
+const openFleet = async (connectionString: string): Promise<Fleet> => {
+  const [{ openFleetLogs }, { fleetOf }] = await Promise.all([
+    import('./adapters/eventstoredb/fleet-logs.ts'),
+    import('./engine/fleet.ts'),
+  ]);
+  return fleetOf(openFleetLogs({ connectionString }));
+};
 
 /** The program `shiplog`: the process around `run`. */
-run(process.argv.slice(2), {
+const io = {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
@@ -9,7 +19,8 @@ run(process.argv.slice(2), {
   cwd: process.cwd(),
   signals: process,
   now: () => Date.now(),
-}).then(
+};
+run(process.argv.slice(2), io, { openFleet }).then(
   (exitCode) => {
     // Not `exitCode = …`: an open standard input would keep the process until someone pressed a key.
     process.exit(exitCode);
