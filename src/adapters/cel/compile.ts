@@ -1,4 +1,5 @@
 import {
+  type CelInput,
   CelScalar,
   type CelValue,
   celEnv,
@@ -13,6 +14,7 @@ import { Rejection } from '../../domain/rejection.ts';
 import {
   ExpressionLimits,
   type ExpressionScope,
+  type ExpressionVariable,
   expressionVariables,
   type Predicate,
 } from '../../engine/ports/expressions.ts';
@@ -36,6 +38,8 @@ const parsed = (text: string) => {
 class Budget {
   #left: number = ExpressionLimits.steps;
   #deadline = 0;
+  /** Steps since the clock was looked at. */
+  #unseen = 0;
 
   renew(): void {
     this.#left = ExpressionLimits.steps;
@@ -45,27 +49,41 @@ class Budget {
   readonly spend: Count = (steps) => {
     this.#left -= Math.max(1, steps);
     if (this.#left < 0) throw new Error(`it takes more than ${ExpressionLimits.steps} steps`);
+    this.#unseen += 1;
+    if (this.#unseen < 256) return;
+    this.#unseen = 0;
     if (performance.now() > this.#deadline) throw new Error(`it takes more than ${ExpressionLimits.time} ms`);
   };
 }
 
 const sizeOf = (range: CelValue): number => (isCelList(range) || isCelMap(range) ? range.size : 1);
 
-/** The variables, each made once at the first mention. */
-const bindings = (scope: ExpressionScope, count: Count): Record<string, never> => {
-  const bound = {};
-  for (const name of expressionVariables) {
-    let value: unknown;
-    Object.defineProperty(bound, name, {
-      enumerable: true,
-      get: () => {
-        value ??= celValue(scope[name](), count);
-        return value;
-      },
-    });
+/** The variables, each made at its first mention. */
+class Bindings {
+  readonly #scope: ExpressionScope;
+  readonly #count: Count;
+  readonly #made = new Map<ExpressionVariable, CelInput>();
+
+  constructor(scope: ExpressionScope, count: Count) {
+    this.#scope = scope;
+    this.#count = count;
   }
-  return bound;
-};
+
+  value(name: ExpressionVariable): CelInput {
+    const made = this.#made.get(name);
+    if (made !== undefined) return made;
+    const value = celValue(this.#scope[name](), this.#count);
+    this.#made.set(name, value);
+    return value;
+  }
+}
+for (const name of expressionVariables) {
+  Object.defineProperty(Bindings.prototype, name, {
+    get(this: Bindings) {
+      return this.value(name);
+    },
+  });
+}
 
 /** @throws Rejection `invalid-argument` */
 export const compileCel = (text: string): Predicate => {
@@ -80,7 +98,9 @@ export const compileCel = (text: string): Predicate => {
   const evaluate = plan(celEnv({ funcs: [range] }), tree);
   return (scope) => {
     budget.renew();
-    const value = evaluate(bindings(scope, budget.spend));
+    const value = evaluate(
+      new Bindings(scope, budget.spend) as unknown as Record<ExpressionVariable, CelInput>,
+    );
     if (isCelError(value)) return { undecided: value.message };
     if (typeof value === 'boolean') return { holds: value };
     throw invalid(text, 'it gives a value that is neither true nor false; compare it with something');

@@ -1,4 +1,4 @@
-import { type CelInput, type CelMap, celMap } from '@bufbuild/cel';
+import { type CelInput, celMap } from '@bufbuild/cel';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { PersistentMap } from '../../domain/persistent-map.ts';
 import { Instant, Lookup } from '../../engine/ports/expressions.ts';
@@ -6,38 +6,68 @@ import { Instant, Lookup } from '../../engine/ports/expressions.ts';
 /** Counts what an evaluation does. @throws when it is too much */
 export type Count = (steps: number) => void;
 
-/**
- * A map whose values become CEL's when they are asked for.
- * @param all its entries; each one that is taken counts as a step
- */
-const lazyMap = (
-  find: (key: string) => unknown,
-  all: () => Iterable<readonly [string, unknown]>,
-  size: () => number,
-  count: Count,
-): CelMap => {
-  const entries = function* () {
-    for (const [key, value] of all()) {
-      count(1);
-      if (value !== undefined) yield [key, celValue(value, count)] as const;
+/** A map whose values become CEL's when they are asked for. */
+class LazyMap implements ReadonlyMap<string, CelInput> {
+  readonly #find: (key: string) => unknown;
+  readonly #all: () => Iterable<readonly [string, unknown]>;
+  readonly #sized: { readonly size: number };
+  readonly #count: Count;
+
+  constructor(
+    find: (key: string) => unknown,
+    all: () => Iterable<readonly [string, unknown]>,
+    sized: { readonly size: number },
+    count: Count,
+  ) {
+    this.#find = find;
+    this.#all = all;
+    this.#sized = sized;
+    this.#count = count;
+  }
+
+  get size(): number {
+    return this.#sized.size;
+  }
+
+  get(key: unknown): CelInput | undefined {
+    this.#count(1);
+    const value = typeof key === 'string' ? this.#find(key) : undefined;
+    return value === undefined ? undefined : celValue(value, this.#count);
+  }
+
+  has(key: unknown): boolean {
+    return typeof key === 'string' && this.#find(key) !== undefined;
+  }
+
+  *keys(): Generator<string, undefined> {
+    for (const [key, value] of this.#all()) {
+      this.#count(1);
+      if (value !== undefined) yield key;
     }
-  };
-  const get = (key: unknown): CelInput | undefined => {
-    count(1);
-    const value = typeof key === 'string' ? find(key) : undefined;
-    return value === undefined ? undefined : celValue(value, count);
-  };
-  const source = new Lookup((key) => get(key), entries);
-  return celMap(
-    new Proxy(source, {
-      get: (target, name) => {
-        if (name === 'size') return size();
-        const member: unknown = Reflect.get(target, name, target);
-        return typeof member === 'function' ? member.bind(target) : member;
-      },
-    }) as unknown as ReadonlyMap<string, CelInput>,
-  );
-};
+    return undefined;
+  }
+
+  *entries(): Generator<[string, CelInput], undefined> {
+    for (const [key, value] of this.#all()) {
+      this.#count(1);
+      if (value !== undefined) yield [key, celValue(value, this.#count)];
+    }
+    return undefined;
+  }
+
+  *values(): Generator<CelInput, undefined> {
+    for (const [, value] of this.entries()) yield value;
+    return undefined;
+  }
+
+  [Symbol.iterator](): Generator<[string, CelInput], undefined> {
+    return this.entries();
+  }
+
+  forEach(take: (value: CelInput, key: string, map: ReadonlyMap<string, CelInput>) => void): void {
+    for (const [key, value] of this.entries()) take(value, key, this);
+  }
+}
 
 const own = (value: object, key: string): unknown =>
   Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined;
@@ -63,18 +93,21 @@ export const celValue = (value: unknown, count: Count): CelInput => {
     return value.map((item: unknown) => celValue(item, count));
   }
   if (value instanceof Lookup || value instanceof PersistentMap) {
-    return lazyMap(
-      (key) => value.get(key),
-      () => value,
-      () => value.size,
-      count,
+    return celMap(
+      new LazyMap(
+        (key) => value.get(key),
+        () => value,
+        value,
+        count,
+      ),
     );
   }
-  const entries = () => Object.entries(value).filter(([, item]) => item !== undefined);
-  return lazyMap(
-    (key) => own(value, key),
-    entries,
-    () => entries().length,
-    count,
-  );
+  const fields: object = value;
+  const entries = () => Object.entries(fields);
+  const sized = {
+    get size() {
+      return entries().filter(([, item]) => item !== undefined).length;
+    },
+  };
+  return celMap(new LazyMap((key) => own(fields, key), entries, sized, count));
 };
