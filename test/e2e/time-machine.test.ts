@@ -49,7 +49,7 @@ describe.skipIf(missing !== undefined)(
       transcript.push(
         '```console',
         `$ ${fed}shiplog ${words.join(' ')}`,
-        `${ended.out}${ended.err}`.trimEnd(),
+        `${ended.err}${ended.out}`.trimEnd(),
       );
       if (ended.code !== 0) transcript.push(`(exit code ${ended.code})`);
       transcript.push('```', '');
@@ -102,7 +102,13 @@ describe.skipIf(missing !== undefined)(
       await janitor.images.remove({ namespace: 'default', image, force: false });
       janitor.close();
       // Somebody wants to start it just then.
-      const refused = await host.shiplog(['create', '--pull', 'never', '--name', 'till', image]);
+      tell('# Who removed the image while it was being pulled?');
+      tell(
+        'Recorded by `npm run docs:recording`, which runs `test/e2e/time-machine.test.ts` against a real daemon: times,\n' +
+          'positions and ids are as they came. Release 2 of an image was being pulled over a slow line when somebody wanted\n' +
+          'to start a container from the image that had been there:',
+      );
+      const refused = await type(['create', '--pull', 'never', '--name', 'till', image]);
       expect(refused.code).not.toBe(0);
       letGo();
       expect(await pull).toMatchObject({ code: 0 });
@@ -119,18 +125,13 @@ describe.skipIf(missing !== undefined)(
     }, 60_000);
 
     it('when all looks well again', async () => {
-      tell('# Who removed the image while it was being pulled?');
-      tell(
-        'Recorded by `npm run docs:recording`, which runs `test/e2e/time-machine.test.ts` against a real daemon: times, ' +
-          'positions and ids are as they came. Release 2 of an image was being pulled over a slow line. At that time ' +
-          'starting a container failed, since there was no image. Now the image is there, and everything looks well.',
-      );
+      tell('A minute later everything looks well:');
       expect((await type(['images'])).out).toContain('shop');
     });
 
     it('bisect finds the event after which it was missing during a pull', async () => {
       tell('The image was missing for a while only, so every position is asked (`--linear`), not halved.');
-      const missingInPull = `transfers.size() > 0 && !('${image}' in images)`;
+      const missingInPull = `transfers.size() > 0 && !("${image}" in images)`;
       const { code, out } = await type(['bisect', '--linear', missingInPull, '--from', start]);
       expect(code).toBe(0);
       expect(out).toMatch(/image-removed.*via nightly-cleanup .*why: free some disk/);
@@ -166,7 +167,7 @@ describe.skipIf(missing !== undefined)(
     });
 
     it('causes tells what it led to', async () => {
-      tell('The daemon then collected what nothing kept any more:');
+      tell('The removal took along what nothing else kept:');
       const { out } = await type(['causes', removal]);
       expect(out).toMatch(new RegExp(`${removal} request image/default/.*nightly-cleanup.*◀ asked`));
       expect(out).toMatch(/image-removed/);
