@@ -2,11 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
-/** Bundles {@link file://./log-child.ts} inside the checkout, so that its packages are found. @returns the file's path */
-export const bundleLogChild = async (directory: string): Promise<string> => {
-  const outfile = join(directory, 'log-child.mjs');
+/**
+ * Bundles {@link file://./log-child.ts}, or another program beside it, inside the checkout, so that its packages are found.
+ * @returns the file's path
+ */
+export const bundleLogChild = async (directory: string, name = 'log-child'): Promise<string> => {
+  const outfile = join(directory, `${name}.mjs`);
   await build({
-    entryPoints: [join(import.meta.dirname, 'log-child.ts')],
+    entryPoints: [join(import.meta.dirname, `${name}.ts`)],
     outfile,
     bundle: true,
     platform: 'node',
