@@ -1,0 +1,56 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { openFileLog } from '../../src/adapters/log-file/file-log.ts';
+import { buildSidecar } from '../../src/adapters/log-file/index/build-sidecar.ts';
+import { realDisk } from '../../src/adapters/log-file/real-disk.ts';
+import { recover } from '../../src/adapters/log-file/recover.ts';
+import type { Log } from '../../src/engine/ports/log.ts';
+import { positionsOf, readAll } from './log-events.ts';
+import { appendVaried, queries } from './log-queries.ts';
+
+/** Gives every sealed segment of a closed log its sidecar, here and now. @returns their paths */
+export const buildSidecars = async (directory: string): Promise<string[]> => {
+  const { segments, logId } = await recover(realDisk, directory);
+  for (const { path, base, end } of segments.slice(0, -1)) {
+    await buildSidecar(realDisk, { segmentPath: path, logId, base, segmentBytes: end });
+  }
+  return sidecarsIn(directory);
+};
+
+export const sidecarsIn = (directory: string): string[] =>
+  readdirSync(directory)
+    .filter((name) => name.endsWith('.index'))
+    .sort()
+    .map((name) => join(directory, name));
+
+export const openIndexed = (directory: string, warnings: string[] = []): Promise<Log> =>
+  openFileLog({
+    directory,
+    segmentBytes: 2000,
+    indexFromBytes: 0,
+    warn: (message) => warnings.push(message),
+  });
+
+/** A closed log of several segments with the varied events. */
+export const writeVaried = async (directory: string): Promise<void> => {
+  const log = await openIndexed(directory);
+  await appendVaried(log);
+  await log.close();
+};
+
+/** What each query finds, forward and backward; and what it should. */
+export const answers = async (log: Log) => {
+  const found = [];
+  for (const { query } of queries) {
+    const forward = positionsOf(await readAll(log, { where: query }));
+    const backward = positionsOf(await readAll(log, { where: query, backward: true }));
+    found.push({ query, forward, backward });
+  }
+  return found;
+};
+
+export const rightAnswers = queries.map(({ query, expected }) => ({
+  query,
+  forward: expected,
+  backward: expected.toReversed(),
+}));
