@@ -50,6 +50,8 @@ export class Sealer {
     clearTimeout(this.#idle);
     return new Promise((resolve, reject) => {
       this.#job = { resolve, reject };
+      // Whoever waits for an append keeps the process; a thread without work does not.
+      worker.ref();
       worker.postMessage(message, [message.memory]);
     });
   }
@@ -79,6 +81,7 @@ export class Sealer {
   #take(sealed: SealedMessage): void {
     const job = this.#job;
     this.#job = undefined;
+    this.#worker?.unref();
     this.#idle = setTimeout(() => {
       const worker = this.#worker;
       this.#forget();
