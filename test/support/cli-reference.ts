@@ -20,7 +20,7 @@ They are docker's.
 | Code | Means |
 | --- | --- |
 | 0 | Done. |
-| 1 | The daemon said no, could not be reached, or one of several things failed; for \`verify\`: the log is not sound. Also an unknown verb. |
+| 1 | The daemon said no, could not be reached, or one of several things failed; for \`verify\`: the log is not sound, for \`bisect\`: it turns true nowhere. Also an unknown verb. |
 | 125 | \`run\`, \`create\` and \`exec\`: shiplog failed before the process could say anything. Any verb: a flag or argument is wrong. |
 | 126 | \`run\`, \`create\`, \`exec\`, \`start -a\`: the program is there but can't be executed. |
 | 127 | Likewise: the program is not there. |
