@@ -5,10 +5,9 @@ import type { DomainEvent, World } from '../../../domain/world.ts';
 import { expressionScope } from '../../../projections/expression-scope.ts';
 import type { Predicate } from '../../ports/expressions.ts';
 import type { Asked, Bisected, BisectQuery } from '../../ports/time-api.ts';
-import { evolveViews } from '../../views.ts';
 import type { Engine } from '../engine.ts';
 import { told } from '../told.ts';
-import { factAt, factsOf, placeOf } from './reading.ts';
+import { factAt, placeOf } from './reading.ts';
 
 /** What an expression says of a world; that it can't say counts as no. */
 export const ask = (
@@ -45,8 +44,7 @@ interface Search {
 }
 
 const askAt = async ({ engine, predicate, namespace, signal }: Search, at: Position): Promise<Asked> => {
-  if (signal?.aborted) throw new Rejection('cancelled', 'the caller went away');
-  const { world } = await engine.timeline.viewsAt(at);
+  const { world } = await engine.timeline.viewsAt(at, signal);
   const last = at > engine.ports.log.horizon ? await factAt(engine, position(at - 1n)) : undefined;
   return ask(predicate, world, namespace, last);
 };
@@ -73,9 +71,7 @@ const scan = async (search: Search, from: Position, to: Position): Promise<Bisec
   let before = start;
   let states = 1;
   if (before.holds) return { before, after: before, states };
-  let views = await engine.timeline.viewsAt(from);
-  for await (const fact of factsOf(engine, { from, to }, signal)) {
-    views = evolveViews(views, fact);
+  for await (const { fact, views } of engine.timeline.walk(from, to, signal)) {
     const after = ask(predicate, views.world, namespace, fact);
     states += 1;
     if (after.holds) return { event: told(fact), before, after, states };

@@ -26,8 +26,8 @@ export async function* diff(
       `position ${from} comes after ${to}; give the earlier moment first`,
     );
   }
-  const before = (await engine.timeline.viewsAt(from)).world;
-  const after = (await engine.timeline.viewsAt(to)).world;
+  const before = (await engine.timeline.viewsAt(from, signal)).world;
+  const after = (await engine.timeline.viewsAt(to, signal)).world;
   const asked = query.thing && (await thingsNamed(engine, query.thing, after, before));
   const changed = [...thingsBetween(before, after)]
     .filter((subject) => asked === undefined || asked.has(subject))

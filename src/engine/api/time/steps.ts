@@ -55,7 +55,7 @@ export async function* steps(engine: Engine, query: StepsQuery, signal?: AbortSi
   const subjects =
     thing === undefined
       ? undefined
-      : await thingsNamed(engine, { namespace, thing }, (await engine.timeline.viewsAt(to)).world);
+      : await thingsNamed(engine, { namespace, thing }, (await engine.timeline.viewsAt(to, signal)).world);
   const walk: Walk = { engine, query, from, to, subjects, signal };
   const source = query.backward ? backward(walk) : forward(walk);
   let left = query.limit ?? Number.POSITIVE_INFINITY;
@@ -91,7 +91,7 @@ async function* forward(walk: Walk): AsyncGenerator<Step> {
   const { engine, query, from, to, subjects, signal } = walk;
   const holds =
     query.expression === undefined ? undefined : await engine.ports.expressions.compile(query.expression);
-  let views: Views = await engine.timeline.viewsAt(from);
+  let views: Views = await engine.timeline.viewsAt(from, signal);
   // With an expression every state is asked; for things alone their own events will do.
   const parts = subjects === undefined || holds !== undefined ? [] : eventsChanging(subjects);
   const [part] = parts;
@@ -120,8 +120,8 @@ async function* backward(walk: Walk): AsyncGenerator<Step> {
     ...(subjects === undefined ? {} : { subjects: [...subjects] }),
   };
   for await (const fact of factsOf(engine, { from, to, where, backward: true }, signal)) {
-    const before = (await engine.timeline.viewsAt(fact.position)).world;
-    const after = (await engine.timeline.viewsAt(position(fact.position + 1n))).world;
+    const before = (await engine.timeline.viewsAt(fact.position, signal)).world;
+    const after = (await engine.timeline.viewsAt(position(fact.position + 1n), signal)).world;
     yield stepOf(before, after, subjects, fact);
   }
 }
