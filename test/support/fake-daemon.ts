@@ -14,6 +14,7 @@ import {
   type SessionResponseSchema,
 } from '../../src/gen/shiplog/v1/containers_pb.ts';
 import { Images } from '../../src/gen/shiplog/v1/images_pb.ts';
+import { Keeping } from '../../src/gen/shiplog/v1/keeping_pb.ts';
 import { Log } from '../../src/gen/shiplog/v1/log_pb.ts';
 import { Proofs } from '../../src/gen/shiplog/v1/proofs_pb.ts';
 import { Resources } from '../../src/gen/shiplog/v1/resources_pb.ts';
@@ -26,7 +27,7 @@ import { makeTempDir } from './temp-dir.ts';
  * without a daemon's machinery: it shows what they send and what they make of what comes back.
  */
 
-const services = { Images, Containers, Log, Proofs, System, Resources, Time };
+const services = { Images, Containers, Keeping, Log, Proofs, System, Resources, Time };
 type Services = typeof services;
 type Method<S extends keyof Services, M extends keyof Services[S]['method']> = Services[S]['method'][M];
 type InputOf<M> = M extends { input: infer I extends DescMessage } ? MessageShape<I> : never;
