@@ -170,7 +170,7 @@ export class FakeDisk {
             .map((path) => path.slice(directory.length + 1)),
         ),
       size: (path) => step('stat', () => inodeAt(path).size),
-      lock: () => this.#lock(life),
+      lock: async () => this.#lock(life),
     };
   }
 

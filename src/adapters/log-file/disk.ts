@@ -19,7 +19,7 @@ export interface Disk {
   /** Bytes of a file. */
   size(path: string): Promise<number>;
   /** Takes the lock of a log's one writer. @throws Rejection `unavailable`, naming the process that holds it */
-  lock(directory: string): WriterLock;
+  lock(directory: string): Promise<WriterLock>;
 }
 
 /**

@@ -45,7 +45,7 @@ export const openFileLog = async (options: FileLogOptions): Promise<OpenFileLog>
   let lock: WriterLock | undefined;
   try {
     await makeDirectory(disk, directory);
-    lock = disk.lock(directory);
+    lock = await disk.lock(directory);
     const found = await recover(disk, directory);
     if (found.torn !== undefined) options.onTornTail?.(found.torn);
     const { segments, logId, size } = found;

@@ -1,6 +1,5 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { flockSync } from 'fs-ext';
 import { Rejection } from '../../domain/rejection.ts';
 
 /** Held by the one writer of a log; the kernel lets go of it when the process ends, however it ends. */
@@ -12,7 +11,9 @@ export interface WriterLock {
  * Takes the lock of a log's directory. It is a file of its own, so that segments may be replaced under it.
  * @throws Rejection `unavailable`, naming the process that holds it
  */
-export const lockWriter = (directory: string): WriterLock => {
+export const lockWriter = async (directory: string): Promise<WriterLock> => {
+  // Loaded here, since V8 ends the process when a second thread loads it; threads use the disk without its lock.
+  const { flockSync } = await import('fs-ext');
   const path = join(directory, 'lock');
   const fd = openSync(path, 'a+', 0o600);
   try {

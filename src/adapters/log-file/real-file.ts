@@ -78,6 +78,6 @@ class RealFile implements DiskFile {
   }
 }
 
-/** Opens a file of this machine. Apart from `realDisk`, whose lock is a binary that threads can't load. */
+/** Opens a file of this machine. */
 export const openFile = async (path: string, how: OpenFor): Promise<DiskFile> =>
   new RealFile(await open(path, flags[how], 0o600));
