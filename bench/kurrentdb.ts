@@ -1,8 +1,17 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { openEventStoreLog } from '../src/adapters/eventstoredb/event-store-log.ts';
 import { followHost } from '../src/adapters/eventstoredb/follow.ts';
+import { createClock } from '../src/adapters/linux/clock.ts';
+import { openFileLog } from '../src/adapters/log-file/file-log.ts';
+import { createLogger } from '../src/adapters/logging/logger.ts';
 import { type Envelope, Subject } from '../src/domain/envelope.ts';
 import { position, Timestamp } from '../src/domain/identity.ts';
+import { misfitOfReplica } from '../src/engine/meeting.ts';
 import type { Log } from '../src/engine/ports/log.ts';
+import { Replicator } from '../src/engine/replicator.ts';
+import { openWriteThroughLog } from '../src/engine/write-through-log.ts';
 import { startEventStoreServer } from '../test/support/eventstoredb-server.ts';
 
 /**
@@ -39,9 +48,74 @@ export const main = async (args: readonly string[]): Promise<void> => {
   }
   await catchingUp(connectionString, hostId, total);
   await log.close();
+  await replica(connectionString, `${hostId}-replica`, count);
+  await primary(connectionString, `${hostId}-primary`, seconds);
   await server?.close();
   print('resident memory at the end', `${Math.round(process.memoryUsage.rss() / 1e6)} MB`);
 };
+
+const inFiles = async <T>(use: (local: Log) => Promise<T>): Promise<T> => {
+  const directory = await mkdtemp(join(tmpdir(), 'shiplog-bench-kurrentdb-'));
+  const local = await openFileLog({ directory });
+  try {
+    return await use(local);
+  } finally {
+    await local.close();
+    await rm(directory, { recursive: true });
+  }
+};
+
+const clock = createClock('bench');
+const logger = createLogger({ level: 'error', format: 'text' });
+const place = () => 'the bench';
+const jitter = Math.random;
+
+/** A replica that begins with nothing: what a host ships in an hour of outage, and more. */
+const replica = (connectionString: string, hostId: string, count: number): Promise<void> =>
+  inFiles(async (local) => {
+    while (local.head < count) {
+      await local.append(
+        Array.from({ length: 500 }, (_, n) => sample(n)),
+        local.head,
+      );
+    }
+    const shipper = new Replicator({
+      ...{ mode: 'replica', source: local, misfit: misfitOfReplica, place, clock, logger, jitter },
+      open: (signal) => openEventStoreLog({ connectionString, hostId, signal }),
+    });
+    const start = performance.now();
+    shipper.start();
+    while ((await shipper.status()).lagEvents > 0n) await clock.sleep(5);
+    print(
+      `replica catching up, ${Number(local.head).toLocaleString('en')} events`,
+      rate(Number(local.head), start),
+    );
+    const latencies: number[] = [];
+    for (const until = performance.now() + 1000; performance.now() < until; ) {
+      const begin = performance.now();
+      await local.append([sample(0)], local.head);
+      latencies.push(performance.now() - begin);
+    }
+    print('append to the files while they are shipped, median', `${median(latencies)} µs`);
+    await shipper.stop(5000);
+  });
+
+/** What a command waits for. */
+const primary = (connectionString: string, hostId: string, seconds: number): Promise<void> =>
+  inFiles(async (local) => {
+    const remote = await openEventStoreLog({ connectionString, hostId });
+    const log = await openWriteThroughLog({
+      ...{ remote, local, place, clock, logger, jitter },
+      onFencedOut: (reason) => {
+        throw reason;
+      },
+    });
+    for (const appenders of [1, 16]) await appending(log, appenders, seconds, 'primary, ');
+    await log.close();
+  });
+
+const median = (values: number[]): number =>
+  Math.round((values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0) * 1000);
 
 /** As large as a typical event of ours: about 370 bytes of JSON. */
 const sample = (n: number): Envelope => ({
@@ -63,7 +137,7 @@ const print = (label: string, value: string): void => {
 const rate = (count: number, since: number): string =>
   `${Math.round((count / (performance.now() - since)) * 1000).toLocaleString('en')}/s`;
 
-const appending = async (log: Log, appenders: number, seconds: number): Promise<void> => {
+const appending = async (log: Log, appenders: number, seconds: number, what = ''): Promise<void> => {
   const latencies: number[] = [];
   const start = performance.now();
   const one = async (): Promise<void> => {
@@ -79,7 +153,7 @@ const appending = async (log: Log, appenders: number, seconds: number): Promise<
   const sorted = Float64Array.from(latencies).sort();
   const [p50 = 0, p99 = 0] = [0.5, 0.99].map((part) => sorted[Math.floor(sorted.length * part)]);
   const words = `p50 ${Math.round(p50 * 1000)} µs, p99 ${Math.round(p99 * 1000)} µs`;
-  print(`${appenders} appender${appenders === 1 ? '' : 's'} (${words})`, value);
+  print(`${what}${appenders} appender${appenders === 1 ? '' : 's'} (${words})`, value);
 };
 
 const catchingUp = async (connectionString: string, hostId: string, total: number): Promise<void> => {
