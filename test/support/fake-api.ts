@@ -336,6 +336,7 @@ export const fakeApi = (parts: Parts = {}): FakeApi => {
           ...{ hostId: 'h', root: '/r', state: '/s', pid: 1, startedAt: someTime, logHead: position(77n) },
           ...{
             logBytes: 5_000_000_000,
+            ...{ logHorizon: position(100n), logArchives: ['/backup'] },
             containers: 3,
             containersRunning: 2,
             images: 1,

@@ -45,6 +45,8 @@ export const systemService = (api: SystemApi): Service<typeof System> => ({
       pid: info.pid,
       startedUs: BigInt(info.startedAt),
       logBytes: BigInt(info.logBytes),
+      logHorizon: info.logHorizon,
+      logArchives: [...info.logArchives],
       runtime: info.runtime,
       runtimeVersion: info.runtimeVersion,
       snapshotter: info.snapshotter,

@@ -77,6 +77,8 @@ const info = async (
     startedAt,
     logHead: ports.log.durable,
     logBytes: await ports.logInspector.bytes(),
+    logHorizon: ports.log.horizon,
+    logArchives: shown(engine).keeping.prunedInto,
     runtime: about.defaultRuntime.name,
     runtimeVersion: await ports.hostInspector.runtimeVersion(),
     snapshotter: overlayfs,

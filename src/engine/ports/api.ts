@@ -281,6 +281,10 @@ export interface HostInfo extends HostCounts {
   readonly pid: number;
   readonly startedAt: Timestamp;
   readonly logBytes: number;
+  /** The first position that is kept. */
+  readonly logHorizon: Position;
+  /** Folders with archives of what was before. */
+  readonly logArchives: readonly string[];
   readonly runtime: string;
   readonly runtimeVersion: string;
   readonly snapshotter: string;

@@ -65,6 +65,8 @@ const infoRow = (info: InfoResponse) => ({
   Rss: info.rss,
   Events: info.logHead,
   LogBytes: info.logBytes,
+  Horizon: info.logHorizon,
+  LogArchives: info.logArchives,
   Divergences: info.divergences,
   Namespaces: info.namespaces,
   Containers: info.containers,
@@ -80,12 +82,19 @@ const infoRow = (info: InfoResponse) => ({
   LogCopy: info.logCopy ? copyRow(info.logCopy) : null,
 });
 
+const horizonLines = (horizon: bigint, archives: readonly string[]): readonly [string, string][] => {
+  if (horizon === 0n) return [];
+  const where = archives.length === 0 ? 'what was before is in no archive' : `before: ${archives.join(', ')}`;
+  return [['Log begins at', `${horizon}; ${where}`]];
+};
+
 const infoLines = (row: ReturnType<typeof infoRow>): readonly (readonly [string, string])[] => [
   ['Host', row.HostId],
   ['Daemon', `pid ${row.Pid}, since ${row.StartedAt}, ${humanSize(row.Rss)} of memory`],
   ['Kept in', row.Root],
   ['State in', row.State],
   ['Log', `${row.Events} events, ${humanSize(row.LogBytes)}`],
+  ...horizonLines(row.Horizon, row.LogArchives),
   ...copyLines(row.LogCopy),
   ['Divergences at boot', String(row.Divergences)],
   ['Namespaces', row.Namespaces.join(' ')],
