@@ -114,8 +114,7 @@ const without = <V>(node: Node<V>, key: string, hash: number, shift: number): No
   }
 };
 
-const find = <V>(root: Node<V> | undefined, key: string): Leaf<V> | undefined => {
-  const hash = hashOf(key);
+const find = <V>(root: Node<V> | undefined, key: string, hash: number): Leaf<V> | undefined => {
   let node = root;
   for (let shift = 0; node !== undefined; shift += BITS) {
     if (node.kind === 'leaf') return node.key === key ? node : undefined;
@@ -190,23 +189,26 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
   }
 
   get(key: string): V | undefined {
-    return find(this.#root, key)?.value;
+    return find(this.#root, key, hashOf(key))?.value;
   }
 
   has(key: string): boolean {
-    return find(this.#root, key) !== undefined;
+    return find(this.#root, key, hashOf(key)) !== undefined;
   }
 
   set(key: string, value: V): PersistentMap<V> {
-    const old = find(this.#root, key);
+    const hash = hashOf(key);
+    const old = find(this.#root, key, hash);
     if (old !== undefined && Object.is(old.value, value)) return this;
-    const root = insert(this.#root, { kind: 'leaf', hash: hashOf(key), key, value }, 0);
+    const root = insert(this.#root, { kind: 'leaf', hash, key, value }, 0);
     return new PersistentMap(root, old === undefined ? this.size + 1 : this.size);
   }
 
   delete(key: string): PersistentMap<V> {
-    if (this.#root === undefined || !this.has(key)) return this;
-    return new PersistentMap(without(this.#root, key, hashOf(key), 0), this.size - 1);
+    if (this.#root === undefined) return this;
+    const hash = hashOf(key);
+    if (find(this.#root, key, hash) === undefined) return this;
+    return new PersistentMap(without(this.#root, key, hash, 0), this.size - 1);
   }
 
   *[Symbol.iterator](): Generator<readonly [string, V], void> {

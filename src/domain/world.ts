@@ -264,30 +264,48 @@ const subjectIn = <K extends Kind>({ kind, item }: Kinded<Events, K>): Subject =
 /** The thing that an event is about. */
 export const subjectOf = (event: DomainEvent): Subject => subjectIn(kinded<Events>(eventKinds, event));
 
-type Evolvers = { readonly [K in Kind]: (world: World, event: Facts[K]) => World };
+/** A world in the making, which nobody else has yet: one copy for each event, since a replay makes millions. */
+type Draft = { -readonly [K in keyof World]: World[K] };
+type Evolvers = { readonly [K in Kind]: (draft: Draft, event: Facts[K]) => void };
 const evolvers: Evolvers = {
-  host: (world, event) => ({
-    ...world,
-    host: evolveHost(world.host, event),
-    keeping: event.type === 'daemon-started' ? settleRedactions(world.keeping) : world.keeping,
-  }),
-  namespace: (world, event) => ({ ...world, namespace: evolveNamespaces(world.namespace, event) }),
-  content: (world, event) => ({ ...world, content: evolveContent(world.content, event) }),
-  image: (world, event) => ({ ...world, image: evolveImages(world.image, event) }),
-  snapshot: (world, event) => ({ ...world, snapshot: evolveSnapshots(world.snapshot, event) }),
-  lease: (world, event) => ({ ...world, lease: evolveLeases(world.lease, event) }),
-  container: (world, event) => ({
-    ...world,
-    container: evolveContainers(world.container, event),
-    task: event.type === 'container-removed' ? forgetTask(world.task, event.data) : world.task,
-  }),
-  task: (world, event) => ({ ...world, task: evolveTasks(world.task, event) }),
-  transfer: (world, event) => ({ ...world, transfer: evolveTransfers(world.transfer, event) }),
-  keeping: (world, event) => ({ ...world, keeping: evolveKeeping(world.keeping, event) }),
-  signing: (world, event) => ({ ...world, signing: evolveSigning(world.signing, event) }),
+  host: (draft, event) => {
+    draft.host = evolveHost(draft.host, event);
+    if (event.type === 'daemon-started') draft.keeping = settleRedactions(draft.keeping);
+  },
+  namespace: (draft, event) => {
+    draft.namespace = evolveNamespaces(draft.namespace, event);
+  },
+  content: (draft, event) => {
+    draft.content = evolveContent(draft.content, event);
+  },
+  image: (draft, event) => {
+    draft.image = evolveImages(draft.image, event);
+  },
+  snapshot: (draft, event) => {
+    draft.snapshot = evolveSnapshots(draft.snapshot, event);
+  },
+  lease: (draft, event) => {
+    draft.lease = evolveLeases(draft.lease, event);
+  },
+  container: (draft, event) => {
+    draft.container = evolveContainers(draft.container, event);
+    if (event.type === 'container-removed') draft.task = forgetTask(draft.task, event.data);
+  },
+  task: (draft, event) => {
+    draft.task = evolveTasks(draft.task, event);
+  },
+  transfer: (draft, event) => {
+    draft.transfer = evolveTransfers(draft.transfer, event);
+  },
+  keeping: (draft, event) => {
+    draft.keeping = evolveKeeping(draft.keeping, event);
+  },
+  signing: (draft, event) => {
+    draft.signing = evolveSigning(draft.signing, event);
+  },
 };
-const evolveIn = <K extends Kind>(world: World, { kind, item }: Kinded<Facts, K>): World =>
-  evolvers[kind](world, item);
+const evolveIn = <K extends Kind>(draft: Draft, { kind, item }: Kinded<Facts, K>): void =>
+  evolvers[kind](draft, item);
 
 const inhabitants = (world: World): number =>
   world.content.blobs.size +
@@ -298,15 +316,15 @@ const inhabitants = (world: World): number =>
 
 /** The world after an event; the event's position must be the world's. */
 export const evolve = (world: World, event: Fact<DomainEvent>): World => {
-  const next = evolveIn(world, kinded<Facts>(eventKinds, event));
-  const grown = inhabitants(next) - inhabitants(world);
-  const at = position(event.position + 1n);
-  if (grown === 0 || !('namespace' in event.data)) return { ...next, position: at };
+  const draft: Draft = { ...world, position: position(event.position + 1n) };
+  evolveIn(draft, kinded<Facts>(eventKinds, event));
+  const grown = inhabitants(draft) - inhabitants(world);
+  if (grown === 0 || !('namespace' in event.data)) return draft;
   const { namespace } = event.data;
   const count = (world.population.get(namespace) ?? 0) + grown;
-  const population =
+  draft.population =
     count === 0 ? world.population.delete(namespace) : world.population.set(namespace, count);
-  return { ...next, position: at, population };
+  return draft;
 };
 
 type Decision = readonly DomainEvent[] | Rejection;
