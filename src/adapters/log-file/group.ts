@@ -21,17 +21,23 @@ import {
  * @returns its length; `'more'` when it says that it goes on past `end`; else what is wrong
  */
 export const checkGroup = (bytes: Buffer, at: number, end: number): number | string => {
+  const length = passGroup(bytes, at, end);
+  if (typeof length === 'string') return length;
+  return crc32c(bytes.subarray(at + groupField.length, at + length)) ===
+    bytes.readUInt32LE(at + groupField.crc)
+    ? length
+    : 'the group fails its checksum';
+};
+
+/** As {@link checkGroup}, without the checksum: to pass over groups that were checked before. */
+export const passGroup = (bytes: Buffer, at: number, end: number): number | string => {
   if (end - at < GROUP_HEADER_BYTES) return 'more';
   if (bytes.readUInt32LE(at) !== GROUP_MAGIC) return 'no group begins here (wrong magic)';
   const length = bytes.readUInt32LE(at + groupField.length);
   if (length < GROUP_HEADER_BYTES || length > MAX_GROUP_BYTES || length % ALIGNMENT !== 0) {
     return `a group can't be ${length} bytes long`;
   }
-  if (at + length > end) return 'more';
-  return crc32c(bytes.subarray(at + groupField.length, at + length)) ===
-    bytes.readUInt32LE(at + groupField.crc)
-    ? length
-    : 'the group fails its checksum';
+  return at + length > end ? 'more' : length;
 };
 
 export const firstOf = (bytes: Buffer, at: number): number => readU64(bytes, at + groupField.first);

@@ -2,8 +2,8 @@ import type { Recorded } from '../../domain/envelope.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { DiskFile } from './disk.ts';
 import { LogDamage } from './failure.ts';
-import { countOf, decodeGroup, firstOf } from './group.ts';
-import { scan } from './scan.ts';
+import { checkGroup, countOf, decodeGroup, firstOf, passGroup } from './group.ts';
+import { type Chunk, scan } from './scan.ts';
 import type { Segment } from './segment.ts';
 
 /** Segments in order; the last one is being written. */
@@ -92,18 +92,33 @@ async function* readSegment(
   sieve: GroupSieve | undefined,
 ): AsyncGenerator<Recorded[], number> {
   const start = await segment.startOf(from);
-  const chunks = withOpen(segment, (file) => scan(file, start.offset, () => segment.end));
+  // All of the last segment was checked at the start, and what came since was written by this process.
+  const sifting = sieve !== undefined && segment.live;
+  const check = sifting ? passGroup : checkGroup;
+  const chunks = withOpen(segment, (file) => scan(file, start.offset, () => segment.end, check));
   let next = start.position;
   for await (const chunk of chunks) {
     const events: Recorded[] = [];
-    const sifted = sieve && new Sifted(sieve.hits(chunk.bytes.subarray(0, chunk.end - chunk.offset)));
+    const hits = sieve?.hits(chunk.bytes.subarray(0, chunk.end - chunk.offset));
+    const passed = sifting && hits?.length === 0 ? passedBy(chunk, next) : undefined;
+    if (passed !== undefined) {
+      next = passed;
+      if (next >= to) return next;
+      continue;
+    }
+    const sifted = hits && new Sifted(hits);
     for (const [number, at] of chunk.groups.entries()) {
       const first = firstOf(chunk.bytes, at);
       if (first !== next) throw outOfOrder(segment.path, chunk.offset + at, next, first);
       next += countOf(chunk.bytes, at);
       if (next <= from || first >= to) continue;
       const end = chunk.groups[number + 1] ?? chunk.end - chunk.offset;
-      if (sifted === undefined || sifted.reaches(at, end)) decodeGroup(chunk.bytes, at, from, to, events);
+      if (sifted?.reaches(at, end) === false) continue;
+      const whole = sifting ? checkGroup(chunk.bytes, at, end) : end;
+      if (typeof whole === 'string') {
+        throw new LogDamage({ file: segment.path, offset: chunk.offset + at, what: whole });
+      }
+      decodeGroup(chunk.bytes, at, from, to, events);
     }
     if (events.length > 0) yield events;
     if (next >= to) return next;
@@ -113,6 +128,13 @@ async function* readSegment(
   }
   return next;
 }
+
+/** The position after a chunk of groups that were checked before; undefined where it is to be looked at one by one. */
+const passedBy = ({ bytes, groups, stop }: Chunk, next: number): number | undefined => {
+  const [first, last] = [groups[0], groups.at(-1)];
+  if (first === undefined || last === undefined || stop !== undefined) return undefined;
+  return firstOf(bytes, first) === next ? firstOf(bytes, last) + countOf(bytes, last) : undefined;
+};
 
 /** Hits of a sieve, asked for one group after the other. */
 class Sifted {

@@ -4,7 +4,7 @@ import { checkGroup } from './group.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Some whole groups, their checksums held. */
+/** Some whole groups, as far as they were checked. */
 export interface Chunk {
   /** Valid until the next chunk is asked for. */
   readonly bytes: Buffer;
@@ -21,8 +21,14 @@ export interface Chunk {
 /**
  * Reads groups from an offset to `end()`, which is asked again as the scan gets there (a live segment grows).
  * Memory stays at one chunk, or one group where that is larger.
+ * @param check what every group must stand, its checksum too unless told otherwise
  */
-export async function* scan(file: DiskFile, start: number, end: () => number): AsyncGenerator<Chunk, void> {
+export async function* scan(
+  file: DiskFile,
+  start: number,
+  end: () => number,
+  check = checkGroup,
+): AsyncGenerator<Chunk, void> {
   let buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(end() - start, 4096)));
   for (let offset = start; offset < end(); ) {
     const wanted = Math.min(buffer.length, end() - offset);
@@ -31,7 +37,7 @@ export async function* scan(file: DiskFile, start: number, end: () => number): A
     let at = 0;
     let found: number | string = 'more';
     while (at < read) {
-      found = checkGroup(buffer, at, read);
+      found = check(buffer, at, read);
       if (typeof found === 'string') break;
       groups.push(at);
       at += found;

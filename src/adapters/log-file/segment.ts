@@ -55,7 +55,7 @@ export class Segment {
   shortcut: Shortcut | undefined;
   #index: SparseIndex | undefined;
   #building: Promise<SparseIndex> | undefined;
-  #tookShortcut = false;
+  #indexIsCopied = false;
 
   constructor(disk: Disk, path: string, base: number, end: number, index?: SparseIndex) {
     this.disk = disk;
@@ -70,6 +70,11 @@ export class Segment {
     this.#index?.note(position, offset);
   }
 
+  /** Whether all of it is known to be right: it was read at the start, or written since. */
+  get live(): boolean {
+    return this.#index !== undefined && !this.#indexIsCopied;
+  }
+
   /** The index; built by reading the segment once where it was sealed before this start. @throws LogDamage */
   async index(): Promise<SparseIndex> {
     if (this.#index !== undefined) return this.#index;
@@ -82,14 +87,14 @@ export class Segment {
 
   /** A group at or before a position, from where reading may begin. @throws LogDamage */
   async startOf(position: number): Promise<{ readonly offset: number; readonly position: number }> {
+    const beginning = { offset: SEGMENT_HEADER_BYTES, position: this.base };
+    if (position === this.base) return beginning;
     const index = await this.index();
     const block = index.blockOf(position);
     const offset = index.starts[block];
-    if (position === this.base || offset === undefined) {
-      return { offset: SEGMENT_HEADER_BYTES, position: this.base };
-    }
+    if (offset === undefined) return beginning;
     const start = { offset, position: index.positionOf(block) };
-    if (!this.#tookShortcut || (await this.#begins(start))) return start;
+    if (!this.#indexIsCopied || (await this.#begins(start))) return start;
     this.#index = undefined;
     await this.shortcut?.distrust();
     this.shortcut = undefined;
@@ -98,7 +103,7 @@ export class Segment {
 
   async #build(): Promise<SparseIndex> {
     const found = await this.shortcut?.find();
-    this.#tookShortcut = found !== undefined;
+    this.#indexIsCopied = found !== undefined;
     return found ?? indexOf(this);
   }
 
