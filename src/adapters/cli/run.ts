@@ -9,6 +9,7 @@ import type { Task, VerbContext } from './verb.ts';
 
 const usageExitCodes: Readonly<Record<string, number>> = {
   'commander.helpDisplayed': exitCodes.ok,
+  'commander.version': exitCodes.ok,
   'commander.help': exitCodes.failed,
   'commander.unknownCommand': exitCodes.failed,
 };

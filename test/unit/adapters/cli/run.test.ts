@@ -54,6 +54,10 @@ describe('help', () => {
   });
 });
 
+it('says its version', async () => {
+  expect(await cli('--version')).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^shiplog \d+\.\d+/) });
+});
+
 describe('a command line that cannot be meant', () => {
   it.each([
     [['pss'], 1, /unknown command 'pss'\n\(Did you mean ps\?\)/],
