@@ -44,6 +44,8 @@ export const bundle = async (entries, outdir, programsDir = outdir) => {
     outdir,
     bundle: true,
     format: 'cjs',
+    // A script with a code cache has no import(): it becomes require(), also for what is loaded from node_modules.
+    supported: { 'dynamic-import': false },
     platform: 'node',
     target: 'node20.18',
     charset: 'ascii',
