@@ -50,6 +50,7 @@ export const openLogHome = async (options: LogHomeOptions): Promise<LogHome> => 
     directory,
     segmentBytes: config.event_log.segment_bytes,
     onTornTail: (torn) => logger.warn('an unfinished write at the end of the log was cut off', { ...torn }),
+    warn: (message) => logger.warn(message),
   });
   const freshHostId = host_id === '' ? createNames().sortable() : host_id;
   if (url === '') {

@@ -84,6 +84,22 @@ describe('history, why, verify', () => {
     expect((await cli('history', '-q', 'web')).stdout).toBe('41\n42\n');
   });
 
+  it('history asks for a type, an actor, a request and a time', async () => {
+    daemon.stream('Log', 'history', (request) => {
+      expect(request).toMatchObject({
+        thing: 'web',
+        filters: ['type=task-exited', 'type=task-started', 'actor=1000', 'correlation=r1'],
+        sinceUs: 1_764_000_000_000_000n,
+      });
+      return [gone];
+    });
+    const narrowed = ['--type', 'task-exited', '--type', 'task-started', '--actor', '1000'];
+    const { stdout } = await cli(
+      ...['history', 'web', '-q', '--correlation', 'r1', '--since', '1764000000', ...narrowed],
+    );
+    expect(stdout).toBe('42\n');
+  });
+
   it('why draws the path from a root', async () => {
     daemon.unary('Log', 'why', () => ({
       subject: 'blob/default/x',
