@@ -30,6 +30,7 @@ import { Keeping } from './engine/keeping.ts';
 import { Ledger } from './engine/ledger.ts';
 import { Notary } from './engine/notary.ts';
 import { daemonActor } from './engine/origin.ts';
+import { Removals } from './engine/performers/removals.ts';
 import { performersOf } from './engine/performers.ts';
 import type { Logger } from './engine/ports/logger.ts';
 import type { Ports } from './engine/ports/ports.ts';
@@ -179,7 +180,8 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     },
   };
 
-  const runner = new WorkflowRunner(ledger, performersOf(ports, ledger));
+  const removals = new Removals(ports.blobs, ledger);
+  const runner = new WorkflowRunner(ledger, performersOf(ports, ledger, removals));
   const supervisor = new Supervisor(ledger, runner, runtime, logger, actor);
   const { delay, interval } = config.gc;
   const collector = new Collector(ledger, clock, names, logger, { actor, delay, interval });
@@ -214,7 +216,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       proofs: proofsApi({ log, ledger, heads, notary }),
       ...copy,
     }),
-    store: storeOf(ledger),
+    store: storeOf({ ledger, ports, collector, removals }),
     build: { version, revision },
     names,
     logger,

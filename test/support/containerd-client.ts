@@ -1,11 +1,16 @@
+import { join } from 'node:path';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { createBlobStore } from '../../src/adapters/blobs/store.ts';
 import { serve } from '../../src/adapters/grpc/serve.ts';
 import { createClock } from '../../src/adapters/linux/clock.ts';
 import { createNames } from '../../src/adapters/linux/names.ts';
 import { memoryLog } from '../../src/adapters/log-memory/memory-log.ts';
 import type { ServiceDescriptor } from '../../src/client/grpc-service.ts';
 import { type ServiceClient, serviceClient } from '../../src/client/service-client.ts';
+import { Collector } from '../../src/engine/collector.ts';
 import { Ledger } from '../../src/engine/ledger.ts';
+import { daemonActor } from '../../src/engine/origin.ts';
+import { Removals } from '../../src/engine/performers/removals.ts';
 import { storeOf } from '../../src/engine/store/store.ts';
 import { fakeApi, keptLogger } from './fake-api.ts';
 import { makeTempDir } from './temp-dir.ts';
@@ -31,9 +36,21 @@ export const containerdClient = <S extends ServiceDescriptor>(
   return { ...methods, close: () => grpc.close() };
 };
 
+/** A ledger in memory, and what a store over it is made of; bytes stand below `directory`. */
+const partsOver = async (directory: string) => {
+  const clock = createClock('boot-1');
+  const ledger = await Ledger.open(memoryLog(), clock);
+  const names = createNames();
+  const blobs = createBlobStore({ directory: join(directory, 'content') });
+  const actor = daemonActor(process.pid, process.execPath);
+  const options = { actor, delay: 0, interval: 60_000 };
+  const collector = new Collector(ledger, clock, names, keptLogger().logger, options);
+  return { ledger, ports: { blobs, names }, collector, removals: new Removals(blobs, ledger) };
+};
+
 /** A store over a ledger in memory, for servers that are asked about other things. */
-export const someStore = async () => ({
-  store: storeOf(await Ledger.open(memoryLog(), createClock('boot-1'))),
+export const someStore = async (directory: string) => ({
+  store: storeOf(await partsOver(directory)),
   build: { version: '0.0.0', revision: '' },
 });
 
@@ -48,11 +65,12 @@ export interface ServedStore {
 export const servedStore = async (): Promise<ServedStore> => {
   const temp = makeTempDir('store');
   const address = `${temp.path}/shiplog.sock`;
-  const ledger = await Ledger.open(memoryLog(), createClock('boot-1'));
+  const parts = await partsOver(temp.path);
+  const { ledger } = parts;
   const server = await serve({
     address,
     api: fakeApi().api,
-    store: storeOf(ledger),
+    store: storeOf(parts),
     build: { version: '0.0.0', revision: '' },
     names: createNames(),
     logger: keptLogger().logger,

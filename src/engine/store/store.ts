@@ -1,8 +1,8 @@
-import type { Ledger } from '../ledger.ts';
 import type { Store } from '../ports/store/store.ts';
 import { namespaceStore } from './namespaces.ts';
+import type { StoreParts } from './parts.ts';
 
 /** Everything that containerd's services are served from. */
-export const storeOf = (ledger: Ledger): Store => ({
-  namespaces: namespaceStore(ledger),
+export const storeOf = (parts: StoreParts): Store => ({
+  namespaces: namespaceStore(parts.ledger),
 });

@@ -30,7 +30,7 @@ export const serving = async (parts: Parameters<typeof fakeApi>[0] = {}): Promis
   const server = await serve({
     address: path,
     api: fake.api,
-    ...(await someStore()),
+    ...(await someStore(temp.path)),
     names: countedNames(),
     logger,
   });

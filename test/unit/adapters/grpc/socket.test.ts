@@ -23,7 +23,7 @@ const start = async (address: string) => {
   const server = await serve({
     address,
     api: fakeApi().api,
-    ...(await someStore()),
+    ...(await someStore(temp.path)),
     names: countedNames(),
     logger: keptLogger().logger,
   });

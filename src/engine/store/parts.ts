@@ -1,0 +1,13 @@
+import type { Collector } from '../collector.ts';
+import type { Ledger } from '../ledger.ts';
+import type { Removals } from '../performers/removals.ts';
+import type { Ports } from '../ports/ports.ts';
+
+/** What the methods of the store work with. */
+export interface StoreParts {
+  readonly ledger: Ledger;
+  readonly ports: Pick<Ports, 'blobs' | 'names'>;
+  readonly collector: Pick<Collector, 'collect'>;
+  /** The one that the performers have too: it knows which bytes are being brought and which are going. */
+  readonly removals: Removals;
+}
