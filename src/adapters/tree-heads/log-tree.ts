@@ -36,7 +36,8 @@ export class LogTree {
   async resume(known: KnownTree, horizon: number): Promise<boolean> {
     if (this.#tree !== undefined) return true;
     const resumed = await this.#fromTiles(known.size);
-    if (resumed !== undefined && hashHex(resumed.root()) === known.root) {
+    const leads = resumed !== undefined && hashHex(resumed.root()) === known.root;
+    if (leads && (await this.#endsAlike(known.size, horizon))) {
       this.#tree = resumed;
       return true;
     }
@@ -154,6 +155,16 @@ export class LogTree {
     return level === 0
       ? this.#leavesFrom(count - width, count)
       : this.#foldBelow(level, count - width, count);
+  }
+
+  /** Whether the last events below a size are those that the tree has: a look at the end, `verify` looks at all. */
+  async #endsAlike(size: number, horizon: number): Promise<boolean> {
+    const index = Math.floor(Math.max(size - 1, 0) / TILE_WIDTH);
+    const first = index * TILE_WIDTH;
+    const from = Math.max(first, horizon);
+    if (from >= size) return true;
+    const kept = await this.#tiles.read({ level: 0, index, width: size - first });
+    return kept?.subarray((from - first) * HASH_BYTES).equals(await this.#leavesFrom(from, size)) === true;
   }
 
   async #leavesFrom(from: number, to: number): Promise<Uint8Array> {
