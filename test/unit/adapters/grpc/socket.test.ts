@@ -10,20 +10,23 @@ import { makeTempDir } from '../../../support/temp-dir.ts';
 import { countedNames, failureOf } from './serving.ts';
 
 let temp: ReturnType<typeof makeTempDir>;
+let bytes: ReturnType<typeof makeTempDir>;
 const open: { close(): Promise<void> }[] = [];
 beforeEach(() => {
   temp = makeTempDir('grpc-socket');
+  bytes = makeTempDir('grpc-socket-bytes');
 });
 afterEach(async () => {
   for (const server of open.splice(0)) await server.close();
   temp.remove();
+  bytes.remove();
 });
 
 const start = async (address: string) => {
   const server = await serve({
     address,
     api: fakeApi().api,
-    ...(await someStore(temp.path)),
+    ...(await someStore(bytes.path)),
     names: countedNames(),
     logger: keptLogger().logger,
   });
