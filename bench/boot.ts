@@ -24,7 +24,7 @@ import { residentMB, timeToAnswer } from './rig/processes.ts';
  *     npm run bench -- boot [EVENTS] [CONTAINERS] [ROUNDS]
  */
 
-const every = 100_000;
+const every = 50_000;
 const moments = 10;
 /** Milliseconds after which a daemon has done what it does at its start. */
 const settled = 4000;
