@@ -9,7 +9,8 @@ export const HASH_BYTES = 32;
 const LEAF = 0x00;
 const NODE = 0x01;
 
-export const sha256 = (bytes: Uint8Array): Buffer => digest('sha256', bytes, 'buffer');
+/** By way of a string of one character a byte: Node makes that in half the time of a buffer. */
+export const sha256 = (bytes: Uint8Array): Buffer => Buffer.from(digest('sha256', bytes, 'binary'), 'latin1');
 
 /** MTH of a tree without leaves: the hash of nothing. */
 export const EMPTY_ROOT: Hash = sha256(new Uint8Array());
