@@ -11,8 +11,10 @@ import { Replicator } from '../../../src/engine/replicator.ts';
 import { openWriteThroughLog } from '../../../src/engine/write-through-log.ts';
 import { quietLogger } from '../../support/task.ts';
 
-/** Short, so that an outage of a test is a long one. */
+/** Short, so that an outage of a test is a long one; a shipper that gave up too soon comes back. */
 const limits = { deadlineMs: 300, giveUpAfterMs: 100 };
+/** An append that gives up is a command that fails, so a loaded machine gets time to answer. */
+const patient = { deadlineMs: 5000, giveUpAfterMs: 300 };
 const clock = createClock('boot-1');
 const shared = { clock, logger: quietLogger, jitter: () => 0, place: () => 'the server of the tests' };
 
@@ -39,7 +41,7 @@ export const givenCopies = (hostId: string) => {
     /** Opens a log on a server with another as its cache. */
     cache: async (connectionString: string, local: Log = memoryLog()) => {
       const fencedOut: Rejection[] = [];
-      const remote = await openEventStoreLog({ connectionString, hostId, limits });
+      const remote = await openEventStoreLog({ connectionString, hostId, limits: patient });
       made.push(() => remote.close());
       const onFencedOut = (reason: Rejection) => fencedOut.push(reason);
       const log = await openWriteThroughLog({ ...shared, remote, local, onFencedOut });
