@@ -9,7 +9,7 @@ import { type Layout, type LayoutLayer, writeLayout } from '../support/oci-layou
 
 /**
  * Who removed the image while it was being pulled? A job for cleaning up takes an image away while its next version comes
- * in slowly; a minute later everything looks well again. The time machine finds the moment, the actor and the reason.
+ * in slowly; once that is there everything looks well again. The time machine finds the moment, the actor and the reason.
  * With SHIPLOG_RECORDING=FILE the session is written there (`npm run docs:recording`).
  */
 
@@ -125,7 +125,7 @@ describe.skipIf(missing !== undefined)(
     }, 60_000);
 
     it('when all looks well again', async () => {
-      tell('A minute later everything looks well:');
+      tell('After the pull everything looks well:');
       expect((await type(['images'])).out).toContain('shop');
     });
 
