@@ -199,6 +199,9 @@ describe('a log that is pruned', () => {
       expect(horizon).toBeGreaterThan(10n);
       expect(log.horizon).toBe(horizon);
       const all = await readAll(log);
+      expect(
+        positionsOf(await readAll(log, { from: at(Number(horizon)), to: log.durable, where: {} })),
+      ).toEqual(positionsOf(all));
       expect(positionsOf(all)).toEqual(upTo(EVENTS + 2 - Number(horizon)).map((n) => n + Number(horizon)));
       expect(all.at(-1)?.data).toMatchObject({ horizon: String(horizon), archives: [archive] });
       expect(positionsOf(await readAll(log, { backward: true })).at(-1)).toBe(Number(horizon));

@@ -5,7 +5,6 @@ import type { LogQuery } from '../../domain/log-query.ts';
 import { eventFilter, eventQuery, namesQuery } from '../../projections/event-filter.ts';
 import { factOf } from '../ledger.ts';
 import type { LogApi, ToldEvent } from '../ports/api.ts';
-import { emptyViews, evolveViews } from '../views.ts';
 import { type Engine, orThrow, shown } from './engine.ts';
 import { follow } from './follow.ts';
 import { factsIn, subjectsIn } from './subjects.ts';
@@ -88,7 +87,7 @@ async function* history(engine: Engine, query: Parameters<LogApi['history']>[0])
   for await (const fact of factsIn(engine, { where })) if (wanted(fact)) yield told(fact);
 }
 
-/** The files first, then that the views in memory are what a replay from zero gives. */
+/** The files first, then that the views in memory are what a replay gives, from zero or from the horizon. */
 const verify = async (engine: Engine, progress: (checked: number, total: number) => void) => {
   const total = Number(engine.ports.log.durable);
   const verdict = await engine.ports.logInspector.verify((events) =>
@@ -97,14 +96,12 @@ const verify = async (engine: Engine, progress: (checked: number, total: number)
   if (!verdict.intact) return { ok: false, message: verdict.damage, headHash: '', checked: 0 };
   const { events: checked, head: headHash } = verdict;
   const { durable } = engine.ledger;
-  let replayed = emptyViews;
-  for await (const batch of engine.ports.log.read({ to: durable.world.position })) {
-    for (const recorded of batch) replayed = evolveViews(replayed, factOf(recorded));
-  }
+  const { horizon } = engine.ports.log;
+  const replayed = await engine.timeline.refolded(durable.world.position);
   const differs = firstDifference(replayed.world, durable.world);
   const message =
     differs === undefined
-      ? `${checked} events: checksums, chain and hashes are right, and the views equal a replay from the start`
+      ? `${checked} events: checksums, chain and hashes are right, and the views equal a replay from ${horizon === 0n ? 'the start' : `the horizon at ${horizon}`}`
       : `the view of ${differs} is not what a replay of the log gives; restart the daemon, and report this`;
   return { ok: differs === undefined, message, headHash, checked };
 };
