@@ -91,13 +91,12 @@ describe.skipIf(daemonMissing() !== undefined)('what the log proves', () => {
 
   it('never says the private key', async () => {
     const [, next = ''] = (await host.ok('log', 'key', '--all')).split('\n');
-    const secret =
-      readFileSync(join(host.root, 'keys', `${next.split('+')[1]}.key`), 'utf8')
-        .split('+')
-        .at(-1) ?? '';
+    const file = readFileSync(join(host.root, 'keys', `${next.split('+')[1]}.key`), 'utf8').trim();
+    // PRIVATE+KEY+NAME+ID+BASE64, in which there may be more of the same sign.
+    const secret = file.split('+').slice(4).join('+');
     expect(secret.length).toBeGreaterThan(40);
-    expect(host.said).not.toContain(secret.trim());
-    expect(JSON.stringify((await host.events()).map(({ data }) => data))).not.toContain(secret.trim());
+    expect(host.said).not.toContain(secret);
+    expect(JSON.stringify((await host.events()).map(({ data }) => data))).not.toContain(secret);
   });
 
   describe('against a head that was kept elsewhere', () => {
@@ -156,7 +155,8 @@ describe.skipIf(daemonMissing() !== undefined)('what the log proves', () => {
       let left = 0;
       const { code, err, said } = await verified(
         (log) => {
-          left = cutLog(log, forged);
+          // The event after the rotation, so that the log still names the key of the later head.
+          left = cutLog(log, forged + 1);
         },
         ...heads(),
       );
