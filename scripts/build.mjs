@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { bundle, writeWhole } from './bundle.mjs';
+import { bundle, bundleApart, writeWhole } from './bundle.mjs';
 import { allEntries, dist, root } from './entries.mjs';
 import { gen } from './gen.mjs';
 import { thirdPartyNotices } from './notices.mjs';
@@ -54,7 +54,9 @@ try {
   gen();
   const entries = allEntries();
   const metafile = await bundle(entries, dist);
-  writeWhole(join(dist, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(metafile, root));
+  const apart = await bundleApart(dist);
+  const inputs = { ...metafile.inputs, ...apart.inputs };
+  writeWhole(join(dist, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices({ inputs }, root));
   if (!process.argv.includes('--no-warm')) {
     rmSync(join(dist, '.cache'), { recursive: true, force: true });
     warm();

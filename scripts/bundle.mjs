@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
-import { natives, pointAtBuilt } from './entries.mjs';
+import { natives, pointAtBuilt, root } from './entries.mjs';
 
 /**
  * Bundles TypeScript entries into single CommonJS files. CommonJS, since only a script (not a module) can be compiled
@@ -20,6 +20,58 @@ const entryUrls = (outdir, programsDir) => ({
   },
 });
 
+/**
+ * Packages that only some runs need, in files of their own: what a bundle holds is read at every start, loaded or not.
+ * By the output's name; `loads` are what our code names of them.
+ */
+const apart = {
+  'vendor-eventstoredb': [
+    '@eventstore/db-client',
+    '@eventstore/db-client/generated/shared_pb.js',
+    '@eventstore/db-client/generated/streams_pb.js',
+    '@eventstore/db-client/generated/streams_grpc_pb.js',
+  ],
+  'vendor-cel': ['@bufbuild/cel'],
+};
+
+/** Takes those packages from their files, at the moment they are loaded. */
+const fromApart = (outdir, programsDir) => ({
+  name: 'apart',
+  setup(building) {
+    const homes = new Map(
+      Object.entries(apart).flatMap(([home, loads]) => loads.map((load) => [load, home])),
+    );
+    building.onResolve({ filter: /^@/ }, ({ path }) =>
+      homes.has(path) ? { path, namespace: 'apart' } : undefined,
+    );
+    building.onResolve({ filter: /^apart:/ }, ({ path }) => ({
+      path: `./${join(relative(outdir, programsDir), path.slice('apart:'.length))}.js`,
+      external: true,
+    }));
+    building.onLoad({ filter: /.*/, namespace: 'apart' }, ({ path }) => ({
+      contents: `module.exports = require('apart:${homes.get(path)}')[${JSON.stringify(path)}];`,
+      loader: 'js',
+    }));
+  },
+});
+
+/** Bundles the packages that stay apart. @returns esbuild's metafile */
+export const bundleApart = async (outdir) => {
+  const inputs = {};
+  for (const [name, loads] of Object.entries(apart)) {
+    const fields = loads.map((load) => `${JSON.stringify(load)}: require(${JSON.stringify(load)})`);
+    const result = await build({
+      stdin: { contents: `module.exports = { ${fields.join(', ')} };`, resolveDir: root },
+      outfile: join(outdir, `${name}.js`),
+      ...common,
+      sourcemap: false,
+    });
+    Object.assign(inputs, result.metafile.inputs);
+    for (const file of result.outputFiles) writeWhole(file.path, file.contents);
+  }
+  return { inputs };
+};
+
 /** Replaces a file in one step, so that a program that starts meanwhile reads the old one or the new one. */
 export const writeWhole = (path, contents) => {
   mkdirSync(dirname(path), { recursive: true });
@@ -32,6 +84,21 @@ export const writeWhole = (path, contents) => {
 const withBuildId = (contents) =>
   `${contents}//# build=${createHash('sha256').update(contents).digest('hex')}\n`;
 
+const common = {
+  bundle: true,
+  format: 'cjs',
+  // A script with a code cache has no import(): it becomes require(), also for what is loaded from node_modules.
+  supported: { 'dynamic-import': false },
+  platform: 'node',
+  target: 'node20.18',
+  charset: 'ascii',
+  legalComments: 'none',
+  external: natives,
+  metafile: true,
+  write: false,
+  logLevel: 'silent',
+};
+
 /**
  * @param entries source path by output name
  * @param outdir folder of the outputs
@@ -42,28 +109,17 @@ export const bundle = async (entries, outdir, programsDir = outdir) => {
   const result = await build({
     entryPoints: entries,
     outdir,
-    bundle: true,
-    format: 'cjs',
-    // A script with a code cache has no import(): it becomes require(), also for what is loaded from node_modules.
-    supported: { 'dynamic-import': false },
-    platform: 'node',
-    target: 'node20.18',
-    charset: 'ascii',
-    legalComments: 'none',
+    ...common,
     keepNames: false,
     sourcemap: 'linked',
     sourcesContent: false,
-    external: natives,
     define: {
       'import.meta.url': '__fileUrl',
       'import.meta.dirname': '__dirname',
       'import.meta.filename': '__filename',
     },
     banner: { js: "const __fileUrl = require('node:url').pathToFileURL(__filename).href;" },
-    plugins: [entryUrls(outdir, programsDir)],
-    metafile: true,
-    write: false,
-    logLevel: 'silent',
+    plugins: [entryUrls(outdir, programsDir), fromApart(outdir, programsDir)],
   });
   writeWhole(join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
   for (const file of result.outputFiles) {

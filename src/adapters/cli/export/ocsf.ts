@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import type { EventRow } from '../output/event-rows.ts';
 import { type Activity, readingOf } from './activities.ts';
 
@@ -24,12 +23,11 @@ const classes = {
   process: { category_uid: 1, class_uid: 1007 },
 } as const;
 
-/** What of an event's data says more of a process. */
-const Process = z.object({
-  pid: z.number().optional(),
-  exitCode: z.number().optional(),
-  execId: z.string().optional(),
-});
+/** A field of an event's data, where it is of this type: the daemon's schemas have checked it, a later version may differ. */
+const fieldOf = (data: unknown, name: string, type: 'number' | 'string'): unknown => {
+  const value: unknown = typeof data === 'object' && data !== null ? Reflect.get(data, name) : undefined;
+  return typeof value === type ? value : undefined;
+};
 
 const actorOf = ({ Actor }: EventRow) =>
   Actor === null
@@ -58,11 +56,13 @@ const apiFields = (row: EventRow, hostId: string) => {
 };
 
 const processFields = (row: EventRow) => {
-  const { pid, exitCode, execId } = Process.parse(row.Data);
+  const pid = fieldOf(row.Data, 'pid', 'number');
+  const exitCode = fieldOf(row.Data, 'exitCode', 'number');
+  const execId = fieldOf(row.Data, 'execId', 'string');
   const id = row.Subject.split('/').slice(2).join('/');
   return {
     process: {
-      uid: execId === undefined ? row.Subject : `${row.Subject}/${execId}`,
+      uid: execId === undefined ? row.Subject : `${row.Subject}/${String(execId)}`,
       ...(pid === undefined ? {} : { pid }),
       container: { uid: id },
     },
