@@ -41,3 +41,17 @@ export const ioRejection = (error: unknown, directory: string): Rejection => {
         { cause: error },
       );
 };
+
+/**
+ * What an append that failed is refused with.
+ * @param left why what it had written could not be cut off again; absent where nothing of it is left
+ */
+export const refusalOf = (error: unknown, left: Error | undefined, directory: string): Rejection => {
+  const refusal = ioRejection(error, directory);
+  if (left === undefined) return refusal;
+  return new Rejection(
+    refusal.code,
+    `${refusal.message} It could not be taken back either (${left.message}): until the log is written again, a crash may leave it done.`,
+    { cause: error },
+  );
+};

@@ -5,7 +5,7 @@ import { Rejection } from '../../domain/rejection.ts';
 import { type Log, LogLimits, type LogRange } from '../../engine/ports/log.ts';
 import type { Disk } from './disk.ts';
 import { batchOf } from './event-text.ts';
-import { ioRejection } from './failure.ts';
+import { ioRejection, refusalOf } from './failure.ts';
 import { decodeGroup } from './group.ts';
 import { GroupBuffer } from './group-buffer.ts';
 import { findBackward, findForward } from './index/indexed-read.ts';
@@ -291,7 +291,8 @@ class FileLog implements OpenFileLog {
     try {
       this.#succeed({ next, chain: await this.#write() });
     } catch (error) {
-      this.#fail(ioRejection(error, this.#parts.directory));
+      const left = await this.#parts.writer.takeBack();
+      this.#fail(refusalOf(error, left, this.#parts.directory));
     }
     this.#writing.clear();
   }

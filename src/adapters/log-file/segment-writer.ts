@@ -86,6 +86,18 @@ export class SegmentWriter {
     await this.#rotate(next);
   }
 
+  /**
+   * Cuts off at once what a write that failed may have left, so that no start finds it done; `mend` is for before the next.
+   * @returns what kept it from being cut off, if anything did
+   */
+  async takeBack(): Promise<Error | undefined> {
+    if (!this.#suspect) return undefined;
+    return truncateDurably(this.#disk, this.#segment.path, this.#segment.end).then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
   /** Puts bytes after the end and makes them durable; `commit` then moves the end past them. */
   async write(bytes: Buffer): Promise<void> {
     const { end } = this.#segment;
