@@ -7,6 +7,7 @@ export const statusOfRejection = {
   'not-found': status.NOT_FOUND,
   'already-exists': status.ALREADY_EXISTS,
   'failed-precondition': status.FAILED_PRECONDITION,
+  'out-of-range': status.OUT_OF_RANGE,
   'permission-denied': status.PERMISSION_DENIED,
   unauthenticated: status.UNAUTHENTICATED,
   'resource-exhausted': status.RESOURCE_EXHAUSTED,
@@ -20,12 +21,9 @@ export const statusOfRejection = {
   internal: status.INTERNAL,
 } as const satisfies Record<RejectionCode, status>;
 
-const rejectionOf = new Map<status, RejectionCode>([
-  ...(Object.keys(statusOfRejection) as RejectionCode[]).map(
-    (code) => [statusOfRejection[code], code] as [status, RejectionCode],
-  ),
-  [status.OUT_OF_RANGE, 'invalid-argument'],
-]);
+const rejectionOf = new Map<status, RejectionCode>(
+  (Object.keys(statusOfRejection) as RejectionCode[]).map((code) => [statusOfRejection[code], code]),
+);
 
 /** The reason behind a gRPC status code; `unknown` for a number that gRPC doesn't have. */
 export const rejectionOfStatus = (code: number): RejectionCode => rejectionOf.get(code) ?? 'unknown';

@@ -75,7 +75,7 @@ export const hostEvents = {
     example: { adopted: 3, ended: 1, lost: 0, divergences: 0 },
   }),
   'command-refused': defineEvent({
-    version: 1,
+    version: 2,
     order: 'record',
     says: 'A command was refused for want of permission or by policy.',
     data: z.object({
@@ -90,6 +90,8 @@ export const hostEvents = {
       code: 'permission-denied' as const,
       message: 'uid 1000 may not signal',
     },
+    // Codes were added.
+    upcasts: [(data) => data],
   }),
 };
 export type HostEvent = EventsOf<typeof hostEvents>;

@@ -115,4 +115,12 @@ export const decideImage = (command: ImageCommand, state: Images): readonly Imag
 };
 
 const sameTarget = (a: Descriptor, b: Descriptor): boolean =>
-  a.digest === b.digest && a.mediaType === b.mediaType && a.size === b.size;
+  a.digest === b.digest &&
+  a.mediaType === b.mediaType &&
+  a.size === b.size &&
+  sameTexts(a.annotations ?? {}, b.annotations ?? {});
+
+type Texts = Readonly<Record<string, string>>;
+const sameTexts = (a: Texts, b: Texts): boolean =>
+  Object.keys(a).length === Object.keys(b).length &&
+  Object.entries(a).every(([name, value]) => b[name] === value);

@@ -1,4 +1,4 @@
-import type { Labels } from './identity.ts';
+import type { Labels, Timestamp } from './identity.ts';
 
 /**
  * `changes` over `labels`; an empty value takes a label away.
@@ -29,3 +29,13 @@ export const gcLabels = {
 
 /** The label that holds a layer's uncompressed digest on its blob. */
 export const uncompressedLabel = 'containerd.io/uncompressed';
+
+const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+
+/** When the `containerd.io/gc.expire` label says that its bearer's time is over; undefined where it says no time. */
+export const expiryOf = (labels: Labels): Timestamp | undefined => {
+  const text = labels[gcLabels.expire];
+  if (text === undefined || !RFC3339.test(text)) return undefined;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? undefined : ((ms * 1000) as Timestamp);
+};

@@ -7,6 +7,7 @@ export const rejectionCodes = [
   'not-found',
   'already-exists',
   'failed-precondition',
+  'out-of-range',
   'permission-denied',
   'unauthenticated',
   'resource-exhausted',

@@ -36,11 +36,13 @@ export const transferEvents = {
     example: { ...it, digest: `sha256:${'ab'.repeat(32)}`, bytes: 2_100_000 },
   }),
   'transfer-failed': defineEvent({
-    version: 1,
+    version: 2,
     order: 'record',
     says: 'The transfer ended early, and why.',
     data: transfer.extend({ code: z.enum(rejectionCodes), error: z.string().max(4096) }),
     example: { ...it, code: 'unauthenticated' as const, error: 'registry.example: 401' },
+    // Codes were added.
+    upcasts: [(data) => data],
   }),
 };
 export type TransferEvent = EventsOf<typeof transferEvents>;

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { createBlobStore } from '../../src/adapters/blobs/store.ts';
@@ -5,12 +6,15 @@ import { serve } from '../../src/adapters/grpc/serve.ts';
 import { createClock } from '../../src/adapters/linux/clock.ts';
 import { createNames } from '../../src/adapters/linux/names.ts';
 import { memoryLog } from '../../src/adapters/log-memory/memory-log.ts';
+import { createOverlayStore } from '../../src/adapters/overlay/store.ts';
+import { createLayerApplier } from '../../src/adapters/unpack/applier.ts';
 import type { ServiceDescriptor } from '../../src/client/grpc-service.ts';
 import { type ServiceClient, serviceClient } from '../../src/client/service-client.ts';
 import { Collector } from '../../src/engine/collector.ts';
 import { Ledger } from '../../src/engine/ledger.ts';
 import { daemonActor } from '../../src/engine/origin.ts';
 import { Removals } from '../../src/engine/performers/removals.ts';
+import type { Log } from '../../src/engine/ports/log.ts';
 import { storeOf } from '../../src/engine/store/store.ts';
 import { fakeApi, keptLogger } from './fake-api.ts';
 import { makeTempDir } from './temp-dir.ts';
@@ -39,13 +43,18 @@ export const containerdClient = <S extends ServiceDescriptor>(
 /** A ledger in memory, and what a store over it is made of; bytes stand below `directory`. */
 const partsOver = async (directory: string) => {
   const clock = createClock('boot-1');
-  const ledger = await Ledger.open(memoryLog(), clock);
+  const log = memoryLog();
+  const ledger = await Ledger.open(log, clock);
   const names = createNames();
   const blobs = createBlobStore({ directory: join(directory, 'content') });
+  const bytes = join(directory, 'overlayfs');
+  mkdirSync(bytes);
+  const snapshots = createOverlayStore({ directory: bytes, features: ['index=off'] });
+  const layers = createLayerApplier({ directory: bytes, workers: 1 });
   const actor = daemonActor(process.pid, process.execPath);
   const options = { actor, delay: 0, interval: 60_000 };
   const collector = new Collector(ledger, clock, names, keptLogger().logger, options);
-  return { ledger, ports: { blobs, names }, collector, removals: new Removals(blobs, ledger) };
+  return { log, ledger, ports: { blobs, clock, layers, names, snapshots }, collector, removals: new Removals(blobs, ledger) };
 };
 
 /** A store over a ledger in memory, for servers that are asked about other things. */
@@ -57,6 +66,7 @@ export const someStore = async (directory: string) => ({
 export interface ServedStore {
   readonly address: string;
   readonly ledger: Ledger;
+  readonly log: Log;
   client<S extends ServiceDescriptor>(service: S, headers?: ContainerdHeaders): ServiceClient<S>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -66,7 +76,7 @@ export const servedStore = async (): Promise<ServedStore> => {
   const temp = makeTempDir('store');
   const address = `${temp.path}/shiplog.sock`;
   const parts = await partsOver(temp.path);
-  const { ledger } = parts;
+  const { log, ledger } = parts;
   const server = await serve({
     address,
     api: fakeApi().api,
@@ -79,6 +89,7 @@ export const servedStore = async (): Promise<ServedStore> => {
   return {
     address,
     ledger,
+    log,
     client: (service, headers) => {
       const client = containerdClient(address, service, headers);
       clients.push(client);
@@ -87,6 +98,7 @@ export const servedStore = async (): Promise<ServedStore> => {
     [Symbol.asyncDispose]: async () => {
       for (const client of clients) client.close();
       await server.close();
+      await parts.ports.layers.close();
       temp.remove();
     },
   };

@@ -144,6 +144,11 @@ const writer = (
         }
         if (bytes.length > 0) await append(bytes);
       }),
+    digest: () =>
+      inTurn(async () => {
+        live();
+        return digestFor(undefined);
+      }),
     truncate: (to) =>
       inTurn(async () => {
         live();

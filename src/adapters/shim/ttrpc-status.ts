@@ -12,6 +12,7 @@ const codes: Readonly<Record<number, RejectionCode>> = {
   8: 'resource-exhausted',
   9: 'failed-precondition',
   10: 'aborted',
+  11: 'out-of-range',
   12: 'unimplemented',
   13: 'internal',
   14: 'unavailable',

@@ -135,13 +135,7 @@ export const contentPerformers = (ports: Ports, removals: Removals): Part => {
       return chain;
     },
     'remove-blob-bytes': ({ digest }) => removals.remove(digest),
-    'discard-ingest': async (key) => {
-      try {
-        await blobs.abort(key);
-      } catch (error) {
-        if (asRejection(error).code !== 'not-found') throw error;
-      }
-    },
+    'discard-ingest': (key) => removals.discard(key),
   };
 };
 

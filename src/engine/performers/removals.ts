@@ -1,20 +1,22 @@
 import { isHeld } from '../../domain/content.ts';
 import type { Digest } from '../../domain/identity.ts';
+import { asRejection } from '../../domain/rejection.ts';
 import type { Ledger } from '../ledger.ts';
-import type { BlobManager, IngestKey } from '../ports/blobs.ts';
+import type { BlobStore, IngestKey } from '../ports/blobs.ts';
 
 /**
  * Bytes go only while no namespace holds them and nobody is about to bring them: a write that expects them stands in
  * the log from before its first byte until the event that names the blob. Bytes spared here are swept at the next boot.
  */
 export class Removals {
-  readonly #blobs: BlobManager;
+  readonly #blobs: BlobStore;
   readonly #ledger: Ledger;
   readonly #underWay = new Map<Digest, Promise<void>>();
-  /** What writes turned out to be that began without knowing their digest. */
+  readonly #discards = new Map<string, Promise<void>>();
+  /** What writes turned out to be, where they began without knowing it, or thought it to be another. */
   readonly #found = new Map<string, Digest>();
 
-  constructor(blobs: BlobManager, ledger: Ledger) {
+  constructor(blobs: BlobStore, ledger: Ledger) {
     this.#blobs = blobs;
     this.#ledger = ledger;
   }
@@ -40,9 +42,33 @@ export class Removals {
     this.#found.set(nameOf(key), digest);
   }
 
+  /** Throws away the bytes of a write that was given up; they may be gone already. */
+  discard(key: IngestKey): Promise<void> {
+    const name = nameOf(key);
+    const known = this.#discards.get(name);
+    if (known !== undefined) return known;
+    const discard = this.#abort(key).finally(() => this.#discards.delete(name));
+    this.#discards.set(name, discard);
+    return discard;
+  }
+
+  /** Resolves when a discard of such a write that had begun is over: whoever writes under its ref again waits for it. */
+  async discarded(key: IngestKey): Promise<void> {
+    // Its failure is told to whoever asked for it.
+    await this.#discards.get(nameOf(key))?.catch(() => undefined);
+  }
+
+  async #abort(key: IngestKey): Promise<void> {
+    try {
+      await this.#blobs.abort(key);
+    } catch (error) {
+      if (asRejection(error).code !== 'not-found') throw error;
+    }
+  }
+
   #expected(): readonly (Digest | undefined)[] {
     const { ingests } = this.#ledger.head.world.content;
-    return [...ingests.values()].map((ingest) => ingest.digest ?? this.#found.get(nameOf(ingest)));
+    return [...ingests.values()].flatMap((ingest) => [ingest.digest, this.#found.get(nameOf(ingest))]);
   }
 }
 

@@ -62,6 +62,8 @@ export interface Ingest {
   readonly offset: number;
   /** Appends; resolves when the bytes are with the kernel. @throws Rejection `failed-precondition` past the expected size; `resource-exhausted` when the disk is full */
   write(bytes: Uint8Array): Promise<void>;
+  /** Digest of the bytes written so far: sha256, unless the ingest was opened for a digest of another kind. */
+  digest(): Promise<Digest>;
   /** Cuts back to `offset` (a registry that ignores Range). */
   truncate(offset: number): Promise<void>;
   /**

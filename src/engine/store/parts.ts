@@ -6,7 +6,7 @@ import type { Ports } from '../ports/ports.ts';
 /** What the methods of the store work with. */
 export interface StoreParts {
   readonly ledger: Ledger;
-  readonly ports: Pick<Ports, 'blobs' | 'names'>;
+  readonly ports: Pick<Ports, 'blobs' | 'clock' | 'layers' | 'names' | 'snapshots'>;
   readonly collector: Pick<Collector, 'collect'>;
   /** The one that the performers have too: it knows which bytes are being brought and which are going. */
   readonly removals: Removals;

@@ -1,8 +1,16 @@
 import type { Store } from '../ports/store/store.ts';
+import { contentStore } from './content.ts';
+import { imageStore } from './images.ts';
+import { leaseStore } from './leases.ts';
 import { namespaceStore } from './namespaces.ts';
 import type { StoreParts } from './parts.ts';
+import { snapshotServices } from './snapshots.ts';
 
 /** Everything that containerd's services are served from. */
 export const storeOf = (parts: StoreParts): Store => ({
   namespaces: namespaceStore(parts.ledger),
+  content: contentStore(parts),
+  images: imageStore(parts),
+  leases: leaseStore(parts),
+  snapshots: snapshotServices(parts, { overlayfs: parts.ports.snapshots }),
 });

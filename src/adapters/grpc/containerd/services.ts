@@ -1,9 +1,17 @@
 import type { ServiceDescriptor } from '../../../client/grpc-service.ts';
 import type { Store } from '../../../engine/ports/store/store.ts';
+import { Content } from '../../../gen/containerd/services/content/v1/content_pb.ts';
+import { Images } from '../../../gen/containerd/services/images/v1/images_pb.ts';
+import { Leases } from '../../../gen/containerd/services/leases/v1/leases_pb.ts';
 import { Namespaces } from '../../../gen/containerd/services/namespaces/v1/namespace_pb.ts';
+import { Snapshots } from '../../../gen/containerd/services/snapshots/v1/snapshots_pb.ts';
 import { Version } from '../../../gen/containerd/services/version/v1/version_pb.ts';
 import type { Service } from '../handlers.ts';
+import { contentService } from './content.ts';
+import { imagesService } from './images.ts';
+import { leasesService } from './leases.ts';
 import { namespacesService } from './namespaces.ts';
+import { snapshotsService } from './snapshots.ts';
 
 /** Takes a service in. */
 export type AddService = <S extends ServiceDescriptor>(service: S, implementation: Service<S>) => void;
@@ -18,4 +26,8 @@ export interface Build {
 export const addContainerdServices = (add: AddService, store: Store, build: Build): void => {
   add(Version, { version: async () => ({ ...build }) });
   add(Namespaces, namespacesService(store.namespaces));
+  add(Content, contentService(store.content));
+  add(Images, imagesService(store.images));
+  add(Leases, leasesService(store.leases));
+  add(Snapshots, snapshotsService(store.snapshots));
 };

@@ -1,4 +1,8 @@
+import type { ContentStore } from './content.ts';
+import type { ImageStore } from './images.ts';
+import type { LeaseStore } from './leases.ts';
 import type { NamespaceStore } from './namespaces.ts';
+import type { SnapshotServices } from './snapshots.ts';
 
 /**
  * What containerd's clients work with: its records and verbs as they are, one method of a service being one method here.
@@ -7,4 +11,8 @@ import type { NamespaceStore } from './namespaces.ts';
  */
 export interface Store {
   readonly namespaces: NamespaceStore;
+  readonly content: ContentStore;
+  readonly images: ImageStore;
+  readonly leases: LeaseStore;
+  readonly snapshots: SnapshotServices;
 }
