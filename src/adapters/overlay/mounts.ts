@@ -1,4 +1,4 @@
-import type { SnapshotId } from '../../domain/identity.ts';
+import { SnapshotId } from '../../domain/identity.ts';
 import type { Mount } from '../../domain/mount.ts';
 import type { IdMapping } from '../../engine/ports/snapshots.ts';
 import type { OverlayDirectories } from './directories.ts';
@@ -30,4 +30,23 @@ export const overlayMounts = (
   const upper = writable ? [`workdir=${directories.work(id)}`, `upperdir=${directories.fs(id)}`] : [];
   const lower = `lowerdir=${parents.map((each) => directories.fs(each)).join(':')}`;
   return [{ type: 'overlay', source: 'overlay', options: [...features, ...mapped, ...upper, lower] }];
+};
+
+/** The snapshot whose own directory these mounts write to, where they are of {@link overlayMounts}' making. */
+export const writtenBy = (
+  directories: OverlayDirectories,
+  mounts: readonly Mount[],
+): SnapshotId | undefined => {
+  const [mount] = mounts;
+  if (mount === undefined || mounts.length > 1) return undefined;
+  const path = upperOf(mount);
+  const { data: id } = SnapshotId.safeParse(path?.split('/').at(-2));
+  return id !== undefined && directories.fs(id) === path ? id : undefined;
+};
+
+const upperOf = ({ type, source, options }: Mount): string | undefined => {
+  if (type === 'bind') return options.includes('ro') ? undefined : source;
+  if (type !== 'overlay') return undefined;
+  const prefix = 'upperdir=';
+  return options.find((option) => option.startsWith(prefix))?.slice(prefix.length);
 };

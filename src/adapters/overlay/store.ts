@@ -1,15 +1,15 @@
-import { chmodSync, existsSync, mkdirSync, renameSync } from 'node:fs';
+import { chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, renameSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SnapshotId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { SnapshotStore } from '../../engine/ports/snapshots.ts';
 import { hasCode } from '../syscalls/error.ts';
-import { syncDirectory, syncDirectoryAside } from '../syscalls/sync.ts';
+import { syncDirectory, syncDirectoryAside, syncfs } from '../syscalls/sync.ts';
 import { type OverlayDirectories, overlayDirectories } from './directories.ts';
 import { overlayFeatures } from './features.ts';
 import { tieToIdMap } from './idmap-record.ts';
-import { overlayMounts } from './mounts.ts';
+import { overlayMounts, writtenBy } from './mounts.ts';
 import { createTreeRemoval } from './removal.ts';
 import { treeUsage } from './usage.ts';
 
@@ -56,6 +56,16 @@ const withdraw = (directories: OverlayDirectories, id: SnapshotId): void => {
   }
 };
 
+/** @throws Rejection `not-found` */
+const openDirectory = (id: SnapshotId, path: string): number => {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    throw new Rejection('not-found', `sync of snapshot '${id}': it has no directory`, { cause: error });
+  }
+};
+
 const idOfRemoved = (name: string): string => name.slice(0, name.indexOf('.'));
 
 /**
@@ -84,6 +94,15 @@ export const createOverlayStore = (options: OverlayStoreOptions): SnapshotStore 
     create: (id, kind) => create(directories, id, kind),
     mounts: (id, parents, writable, ids) => overlayMounts(directories, id, parents, writable, features, ids),
     mapIds: async (id, ids) => tieToIdMap(directories, id, ids),
+    sync: async (id) => {
+      const fd = openDirectory(id, directories.fs(id));
+      try {
+        await syncfs(fd);
+      } finally {
+        closeSync(fd);
+      }
+    },
+    writtenBy: (mounts) => writtenBy(directories, mounts),
     usage: async (id) => {
       try {
         return await treeUsage(directories.fs(id));

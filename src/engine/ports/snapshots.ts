@@ -32,6 +32,13 @@ export interface SnapshotStore {
    * @throws Rejection `not-found`, `failed-precondition` where it has files of another mapping or of none
    */
   mapIds(id: SnapshotId, ids: IdMapping): Promise<void>;
+  /** Makes all that was written into it durable, by whomever. */
+  sync(id: SnapshotId): Promise<void>;
+  /**
+   * The active snapshot that these mounts write to, as `mounts` gave them; undefined for mounts of others and for those
+   * that nothing is written to. Pure.
+   */
+  writtenBy(mounts: readonly Mount[]): SnapshotId | undefined;
   /** Bytes on disk and inodes of this layer alone. */
   usage(id: SnapshotId): Promise<SnapshotUsage>;
   /** Frees the bytes; nothing happens where there are none. */
