@@ -128,6 +128,7 @@ export const testEngine = async (): Promise<TestEngine> => {
     timeline: new Timeline(log, ledger),
     keeping: unreachable('keeping'),
     proofs: unreachable('proofs'),
+    heads: unreachable('heads'),
     about: {
       version: '0.0.0',
       revision: '',

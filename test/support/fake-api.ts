@@ -318,8 +318,8 @@ export const fakeApi = (parts: Parts = {}): FakeApi => {
         const path = [{ from: 'image/default/x', to: query.thing, kind: 'target', since: position(5n) }];
         return { subject: query.thing, kept: true, path, freed: [someEvent(6n)] };
       },
-      verify: async (progress) => {
-        note('log.verify', undefined);
+      verify: async (given, progress) => {
+        note('log.verify', given);
         for (const checked of [10, 20]) progress(checked, 30);
         return { ok: true, message: '30 events are sound', headHash: 'beef', checked: 30 };
       },
@@ -389,11 +389,6 @@ export const fakeApi = (parts: Parts = {}): FakeApi => {
       proveConsistency: async (...input) => {
         note('proofs.proveConsistency', input);
         return { text: '{}\n', head: someTreeHead };
-      },
-      verify: async (given, progress) => {
-        note('proofs.verify', given);
-        progress(1, 2);
-        return { ok: false, message: 'cut short', position: position(7n), checked: 7 };
       },
       tiles: async function* () {
         note('proofs.tiles', undefined);

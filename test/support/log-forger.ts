@@ -35,7 +35,7 @@ const reseal = (directory: string): void => {
     const bytes = readFileSync(path);
     chain.copy(bytes, 40);
     const groups: number[] = [];
-    for (let at = SEGMENT_HEADER_BYTES; at + 72 < bytes.length && bytes.readUInt32LE(at) !== 0; ) {
+    for (let at = SEGMENT_HEADER_BYTES; at + 72 <= bytes.length && bytes.readUInt32LE(at) !== 0; ) {
       groups.push(at);
       at += bytes.readUInt32LE(at + groupField.length);
     }

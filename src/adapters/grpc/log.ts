@@ -50,16 +50,16 @@ export const logService = (api: LogApi): Service<typeof Log> => ({
       freed: found.freed.map(eventMessage),
     };
   },
-  verify: () =>
+  verify: ({ notes, vkeys }) =>
     progressOf(
       (push: (news: { checked: number; total: number }) => void) =>
-        api.verify((checked, total) => push({ checked, total })),
+        api.verify({ notes, vkeys }, (checked, total) => push({ checked, total })),
       () => 'checked',
       ({ checked, total }) => ({ eventsChecked: BigInt(checked), eventsTotal: BigInt(total) }),
-      ({ ok, message, headHash, checked }) => ({
+      ({ ok, message, headHash, checked, position: at }) => ({
         eventsChecked: BigInt(checked),
         eventsTotal: BigInt(checked),
-        result: { ok, message, headHash },
+        result: { ok, message, headHash, ...present({ position: at }) },
       }),
     ),
 });

@@ -3,7 +3,7 @@ import type { KeyView, ProofDocument, ProofsApi, TreeHead } from '../../engine/p
 import type { Proofs } from '../../gen/shiplog/v1/proofs_pb.ts';
 import type { Service } from './handlers.ts';
 import { numberOf } from './parse.ts';
-import { progressOf } from './progress.ts';
+import { slicePartsOf } from './slices.ts';
 
 const headMessage = ({ size, root, time, note }: TreeHead) => ({ size, root, timeUs: BigInt(time), note });
 const proofMessage = ({ text, head }: ProofDocument) => ({ text, head: headMessage(head) });
@@ -22,18 +22,6 @@ export const proofsService = (api: ProofsApi): Service<typeof Proofs> => ({
     proofMessage(await api.proveEvent(position(at), size === undefined ? undefined : position(size))),
   proveConsistency: async ({ olderSize, newerSize }) =>
     proofMessage(await api.proveConsistency(position(olderSize), position(newerSize))),
-  verifyHeads: ({ notes, vkeys }) =>
-    progressOf(
-      (push: (news: { checked: number; total: number }) => void) =>
-        api.verify({ notes, vkeys }, (checked, total) => push({ checked, total })),
-      () => 'checked',
-      ({ checked, total }) => ({ eventsChecked: BigInt(checked), eventsTotal: BigInt(total) }),
-      ({ ok, message, position: at, checked }) => ({
-        eventsChecked: BigInt(checked),
-        eventsTotal: BigInt(checked),
-        result: { ok, message, ...(at === undefined ? {} : { position: at }) },
-      }),
-    ),
   async *tiles() {
     for await (const { path, bytes } of api.tiles()) yield { path, data: bytes };
   },

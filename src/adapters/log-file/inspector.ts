@@ -5,8 +5,9 @@ import { verifyLog } from './verify.ts';
 
 /** Checks the files of a log beside its writer. */
 export const createLogInspector = (directory: string): LogInspector => ({
-  verify: async (progress) => {
+  verify: async (progress, onLeaves) => {
     const found = await verifyLog(directory, {
+      ...(onLeaves === undefined ? {} : { onLeaves }),
       onProgress: ({ events, bytes, totalBytes }) =>
         progress(events, totalBytes === 0 ? 1 : bytes / totalBytes),
     });

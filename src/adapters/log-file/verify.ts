@@ -41,9 +41,10 @@ export interface VerifyOptions {
   /**
    * Told of the leaf hashes of the log's tree, 32 bytes for each event, in order, a segment at a time, as far as it is
    * intact. A pass that has to be repeated, since events were redacted meanwhile, begins again at the horizon.
+   * It is waited for.
    * @param first position of the first of them
    */
-  readonly onLeaves?: (hashes: Uint8Array, first: number) => void;
+  readonly onLeaves?: (hashes: Uint8Array, first: number) => Promise<void> | void;
   /** What the log lies on; this machine's when absent. */
   readonly disk?: Disk;
   /** Threads for a log of several large segments; 0 checks everything here. As many as there are cores, up to 4, when absent. */
@@ -113,7 +114,7 @@ const verifyOnce = async (directory: string, options: VerifyOptions): Promise<Pa
     if (paths[0] !== undefined) first = await readHeader(disk, paths[0], undefined);
     for await (const checked of inOrder(paths, count, check)) {
       join.add(checked);
-      options.onLeaves?.(checked.found.leaves, checked.header.base);
+      await options.onLeaves?.(checked.found.leaves, checked.header.base);
     }
     options.onProgress?.({ bytes: totalBytes, totalBytes, events });
   } catch (error) {

@@ -1,5 +1,7 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { type Position, position } from '../../domain/identity.ts';
-import type { LeafSource, TreeHead, Verdict } from '../../engine/ports/proofs.ts';
+import { Rejection } from '../../domain/rejection.ts';
+import type { HeadCheck, LeafSource, TreeHead, Verdict } from '../../engine/ports/proofs.ts';
 import { CompactRange, coverOf } from '../../tlog/compact-range.ts';
 import { HASH_BYTES, type Hash, hashHex, sameHash } from '../../tlog/hash.ts';
 import { TILE_WIDTH } from '../../tlog/tile.ts';
@@ -13,64 +15,114 @@ export interface HeadToCheck extends TreeHead {
 
 export interface CheckOrder {
   readonly heads: readonly HeadToCheck[];
-  readonly durable: Position;
   readonly horizon: Position;
+  /** To look again at a stretch that is not as signed. */
   readonly leaves: LeafSource;
   readonly tree: LogTree;
-  readonly progress: (checked: number) => void;
 }
 
-/** Holds the whole log against signed heads, in one pass. */
-export const checkHeads = async (order: CheckOrder): Promise<Verdict> => {
-  const { durable, horizon, leaves, tree, progress } = order;
+/**
+ * Begins to hold a log against signed heads.
+ * @throws MissingTile where what the tree was below the horizon is not known any more
+ */
+export const checkHeads = async (order: CheckOrder): Promise<HeadCheck> => {
+  const { horizon, tree } = order;
   const begin = Number(horizon);
   // Below the horizon there is only what the tiles remember; a head from there on shows if they remember wrongly.
-  const range = CompactRange.of(0, begin, await tree.source(begin)(coverOf(0, begin)));
-  const due = [...order.heads].sort((one, other) => Number(one.size - other.size));
-  let at = due.findIndex(({ size }) => size >= horizon);
-  let held: Position = horizon;
-  const checkDue = async (): Promise<Verdict | undefined> => {
-    for (
-      let head = due[at];
-      at !== -1 && head !== undefined && Number(head.size) === range.end;
-      head = due[at]
-    ) {
-      if (hashHex(range.root()) !== head.root) return parted(order, head, held);
-      if (head.given || !order.heads.some(({ given }) => given)) held = head.size;
-      at += 1;
-    }
-    return undefined;
-  };
-  const wrong = await checkDue();
-  if (wrong !== undefined) return wrong;
-  for await (const { hashes } of leaves.leaves(horizon, durable)) {
-    for (let offset = 0; offset < hashes.length; offset += HASH_BYTES) {
-      range.append(hashes.slice(offset, offset + HASH_BYTES));
-      if (at === -1 || Number(due[at]?.size ?? -1) !== range.end) continue;
-      const found = await checkDue();
-      if (found !== undefined) return found;
-    }
-    progress(range.end);
-  }
-  const beyond = at === -1 ? undefined : due[at];
-  if (beyond !== undefined) return cutShort(beyond, durable);
-  const checked = due.filter(({ size }) => size >= horizon).length;
-  const below = due.length - checked;
-  return {
-    ok: true,
-    message:
-      `the tree over ${durable} events has the root of each of ${checked} signed heads` +
-      (below === 0 ? '' : `; ${below} heads are of what was pruned`),
-  };
+  const below = CompactRange.of(0, begin, await tree.source(begin)(coverOf(0, begin)));
+  return new HeadsInOrder(order, below);
 };
+
+/** Leaves hashed between two turns of the event loop. */
+const SLICE = 2048;
+
+/** The tree grows leaf by leaf; at the size of each head its root is compared. */
+class HeadsInOrder implements HeadCheck {
+  readonly #order: CheckOrder;
+  readonly #below: CompactRange;
+  /** Not below the horizon, smallest first. */
+  readonly #due: readonly HeadToCheck[];
+  readonly #anyGiven: boolean;
+  #range: CompactRange;
+  /** Number of the head that comes next. */
+  #at = 0;
+  /** How far the log is known to be as it was signed. */
+  #held: Position;
+  #wrong: HeadToCheck | undefined;
+
+  constructor(order: CheckOrder, below: CompactRange) {
+    const { heads, horizon } = order;
+    this.#order = order;
+    this.#below = below;
+    this.#due = heads
+      .filter(({ size }) => size >= horizon)
+      .sort((one, other) => Number(one.size - other.size));
+    this.#anyGiven = heads.some(({ given }) => given);
+    this.#range = below.copy();
+    this.#held = horizon;
+  }
+
+  async take(hashes: Uint8Array, first: number): Promise<void> {
+    if (first === this.#below.end) this.#begin();
+    if (this.#wrong !== undefined) return;
+    if (first !== this.#range.end) {
+      const why = `the log begins at ${first} by now, and began at ${this.#below.end}; verify it again`;
+      throw new Rejection('aborted', `verifying the log: it was pruned meanwhile: ${why}`);
+    }
+    this.#compare();
+    for (let offset = 0; offset < hashes.length && this.#wrong === undefined; offset += HASH_BYTES) {
+      this.#range.append(hashes.subarray(offset, offset + HASH_BYTES));
+      if (Number(this.#due[this.#at]?.size ?? -1) === this.#range.end) this.#compare();
+      if ((offset / HASH_BYTES) % SLICE === SLICE - 1) await turn();
+    }
+  }
+
+  async verdict(): Promise<Verdict> {
+    if (this.#wrong === undefined) this.#compare();
+    if (this.#wrong !== undefined) return parted(this.#order, this.#wrong, this.#held);
+    const end = position(BigInt(this.#range.end));
+    const beyond = this.#due[this.#at];
+    if (beyond !== undefined) return cutShort(beyond, end);
+    const below = this.#order.heads.length - this.#due.length;
+    return {
+      ok: true,
+      message:
+        `the tree over ${end} events has the root of each of ${this.#due.length} signed heads` +
+        (below === 0 ? '' : `; ${below} heads are of what was pruned`),
+    };
+  }
+
+  #begin(): void {
+    this.#range = this.#below.copy();
+    this.#at = 0;
+    this.#held = this.#order.horizon;
+    this.#wrong = undefined;
+  }
+
+  /** Compares the root with that of each head of this size. */
+  #compare(): void {
+    for (
+      let head = this.#due[this.#at];
+      head !== undefined && Number(head.size) === this.#range.end;
+      head = this.#due[this.#at]
+    ) {
+      if (hashHex(this.#range.root()) !== head.root) {
+        this.#wrong = head;
+        return;
+      }
+      if (head.given || !this.#anyGiven) this.#held = head.size;
+      this.#at += 1;
+    }
+  }
+}
 
 const named = (head: HeadToCheck): string =>
   `${head.given ? 'the head that was given' : 'a head kept beside the log'}, of ${head.size} events`;
 
-const cutShort = (head: HeadToCheck, durable: Position): Verdict => ({
+const cutShort = (head: HeadToCheck, end: Position): Verdict => ({
   ok: false,
-  position: durable,
-  message: `the log was cut short: it ends before position ${durable}, and ${named(head)}, was signed`,
+  position: end,
+  message: `the log was cut short: it ends before position ${end}, and ${named(head)}, was signed`,
 });
 
 /** Names the first event that differs: the tiles may remember what was signed. */
@@ -87,13 +139,13 @@ const parted = async (order: CheckOrder, head: HeadToCheck, held: Position): Pro
   };
 };
 
+/** @param to not beyond what was hashed */
 const firstDifference = async (
-  { leaves, tree, durable }: CheckOrder,
+  { leaves, tree }: CheckOrder,
   from: Position,
   to: Position,
 ): Promise<Position | undefined> => {
-  const end = to < durable ? to : durable;
-  for await (const { first, hashes } of leaves.leaves(from, end)) {
+  for await (const { first, hashes } of leaves.leaves(from, to)) {
     for (let offset = 0; offset < hashes.length; offset += HASH_BYTES) {
       const at = Number(first) + offset / HASH_BYTES;
       const kept = await keptLeaf(tree, at);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Position, position, type Timestamp } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
-import type { LeafSource, ProofDocument, TreeHead, TreeHeads } from '../../engine/ports/proofs.ts';
+import type { HeadCheck, LeafSource, ProofDocument, TreeHead, TreeHeads } from '../../engine/ports/proofs.ts';
 import { formatCheckpoint, parseCheckpoint, timeLine } from '../../tlog/checkpoint.ts';
 import { formatConsistencyProof, formatEventProof } from '../../tlog/document.ts';
 import { TlogError } from '../../tlog/error.ts';
@@ -150,24 +150,16 @@ export const createTreeHeads = (options: TreeHeadsOptions): TreeHeads => {
     sign: (order) => inTurn(() => signed(order)),
     proveEvent: (at, size) => inTurn(() => proveEvent(at, size)),
     proveConsistency: (older, newer) => inTurn(() => prove(older, newer)),
-    verify: async ({ durable, horizon: from, vkeys, notes }, progress) => {
-      const verifiers = vkeys.map(parseVerifier);
-      const toCheck: HeadToCheck[] = [];
+    proveRange: (from, to, head) => inTurn(() => range(from, to, head)),
+    checking: async ({ horizon: from, vkeys, notes }) => {
       try {
         for (const note of notes) toCheck.push({ ...headOpened(note, verifiers), given: true });
         for await (const head of heads.all())
           toCheck.push({ ...headOpened(head.note, verifiers), given: false });
       } catch (error) {
-        if (error instanceof TlogError) return { ok: false, message: error.message };
-        throw error;
-      }
-      const told = (checked: number) => progress(checked, Number(durable));
-      try {
-        return await checkHeads({ heads: toCheck, durable, horizon: from, leaves, tree, progress: told });
-      } catch (error) {
+        if (error instanceof TlogError) return settled(error.message);
         if (!(error instanceof MissingTile)) throw error;
-        const message = `${error.message}, and the events below ${from} that it was made of were pruned`;
-        return { ok: false, message };
+        return settled(`${error.message}, and the events below ${from} that it was made of were pruned`);
       }
     },
     async *tiles() {
@@ -186,9 +178,12 @@ export const createTreeHeads = (options: TreeHeadsOptions): TreeHeads => {
 const tryProof = async (make: () => Promise<readonly Hash[]>): Promise<readonly Hash[] | undefined> => {
   try {
     return await make();
+        const verifiers = vkeys.map(parseVerifier);
+        const toCheck: HeadToCheck[] = [];
   } catch (error) {
     if (error instanceof MissingTile || error instanceof TlogError) return undefined;
     throw error;
+        return await checkHeads({ heads: toCheck, horizon: from, leaves, tree });
   }
 };
 
@@ -214,6 +209,12 @@ async function* bundles(leaves: LeafSource, horizon: number, size: number) {
     const entries: Uint8Array[] = [];
     for await (const some of leaves.entries(position(BigInt(first)), position(BigInt(end)))) {
       for (const { entry } of some) entries.push(entry);
+/** A check that can only come out one way. */
+const settled = (message: string): HeadCheck => ({
+  take: async () => undefined,
+  verdict: async () => ({ ok: false, message }),
+});
+
     }
     const tile = { level: 'entries', index: first / TILE_WIDTH, width: end - first } as const;
     yield { path: tilePath(tile), bytes: encodeBundle(entries) };

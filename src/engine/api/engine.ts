@@ -6,7 +6,7 @@ import type { Keeping } from '../keeping.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Call } from '../ports/api.ts';
 import type { Ports } from '../ports/ports.ts';
-import type { ProofsApi } from '../ports/proofs.ts';
+import type { ProofsApi, TreeHeads } from '../ports/proofs.ts';
 import type { LogCopy } from '../ports/replica.ts';
 import type { Timeline } from '../timeline.ts';
 import type { RunOptions, WorkflowRunner } from '../workflow-runner.ts';
@@ -20,6 +20,7 @@ export interface Engine {
   readonly timeline: Timeline;
   readonly keeping: Keeping;
   readonly proofs: ProofsApi;
+  readonly heads: Pick<TreeHeads, 'checking'>;
   /** Absent where the log is on this host only. */
   readonly logCopy?: LogCopy;
   readonly about: About;

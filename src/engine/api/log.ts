@@ -16,7 +16,7 @@ export const logApi = (engine: Engine): LogApi => ({
   events: (query, signal) => events(engine, query, signal),
   history: (query) => history(engine, query),
   why: (query, signal) => tellWhy(engine, query, signal),
-  verify: (progress) => verify(engine, progress),
+  verify: (given, progress) => verify(engine, given, progress),
 });
 
 /** The containers that filters mean by names which they bear no more. */
@@ -87,21 +87,40 @@ async function* history(engine: Engine, query: Parameters<LogApi['history']>[0])
   for await (const fact of factsIn(engine, { where })) if (wanted(fact)) yield told(fact);
 }
 
-/** The files first, then that the views in memory are what a replay gives, from zero or from the horizon. */
-const verify = async (engine: Engine, progress: (checked: number, total: number) => void) => {
-  const total = Number(engine.ports.log.durable);
-  const verdict = await engine.ports.logInspector.verify((events) =>
-    progress(Math.min(events, total), total),
+/**
+ * Files and signed heads in one pass, then that the views in memory are what a replay gives, from zero or from the horizon.
+ */
+const verify = async (
+  engine: Engine,
+  ...[given, progress]: Parameters<LogApi['verify']>
+): ReturnType<LogApi['verify']> => {
+  const { log, logInspector } = engine.ports;
+  const total = Number(log.durable);
+  const { horizon } = log;
+  const known = shown(engine).signing.keys.map(({ vkey }) => vkey);
+  const vkeys = given.vkeys.length === 0 ? known : given.vkeys;
+  const heads = await engine.heads.checking({ horizon, vkeys, notes: given.notes });
+  const files = await logInspector.verify(
+    (events) => progress(Math.min(events, total), total),
+    (hashes, first) => heads.take(hashes, first),
   );
-  if (!verdict.intact) return { ok: false, message: verdict.damage, headHash: '', checked: 0 };
-  const { events: checked, head: headHash } = verdict;
-  const { durable } = engine.ledger;
-  const { horizon } = engine.ports.log;
-  const replayed = await engine.timeline.refolded(durable.world.position);
-  const differs = firstDifference(replayed.world, durable.world);
-  const message =
-    differs === undefined
-      ? `${checked} events: checksums, chain and hashes are right, and the views equal a replay from ${horizon === 0n ? 'the start' : `the horizon at ${horizon}`}`
-      : `the view of ${differs} is not what a replay of the log gives; restart the daemon, and report this`;
-  return { ok: differs === undefined, message, headHash, checked };
+  if (!files.intact) return { ok: false, message: files.damage, headHash: '', checked: 0 };
+  const { events: checked, head: headHash } = files;
+  const { position: at, ...tree } = await heads.verdict();
+  if (!tree.ok) return { ...tree, ...(at === undefined ? {} : { position: at }), headHash, checked };
+  const differs = await viewsDiffer(engine);
+  if (differs !== undefined) {
+    const message = `the view of ${differs} is not what a replay of the log gives; restart the daemon, and report this`;
+    return { ok: false, message, headHash, checked };
+  }
+  const from = horizon === 0n ? 'the start' : `the horizon at ${horizon}`;
+  const message = `${checked} events: checksums, chain and hashes are right, and the views equal a replay from ${from}\n${tree.message}`;
+  return { ok: true, message, headHash, checked };
+};
+
+/** Where the views in memory are not what a replay gives. */
+const viewsDiffer = async ({ ledger, timeline }: Engine): Promise<string | undefined> => {
+  const { durable } = ledger;
+  const replayed = await timeline.refolded(durable.world.position);
+  return firstDifference(replayed.world, durable.world);
 };

@@ -22,13 +22,6 @@ export const proofsApi = ({ log, ledger, heads, notary }: ProofParts): ProofsApi
       return heads.proveEvent(at, size);
     },
     proveConsistency: (older, newer) => heads.proveConsistency(older, newer),
-    verify: async ({ vkeys, notes }, progress) => {
-      const known = keyView().keys.map(({ vkey }) => vkey);
-      const { durable, horizon } = log;
-      const trusted = vkeys.length === 0 ? known : vkeys;
-      const verdict = await heads.verify({ durable, horizon, vkeys: trusted, notes }, progress);
-      return { ...verdict, checked: Number(durable) };
-    },
     tiles: () => heads.tiles(),
     keys: keyView,
     rotateKey: async ({ cause }) => {

@@ -8,7 +8,7 @@ import type { ItemKind, ItemStatus, TransferReport } from '../../workflows/effec
 import type { At } from './at.ts';
 import type { Call } from './call.ts';
 import type { KeepingApi } from './keeping-api.ts';
-import type { ProofsApi } from './proofs.ts';
+import type { ProofsApi, Verdict } from './proofs.ts';
 import type { CopyStatus } from './replica.ts';
 import type { ResourcesApi } from './resources-api.ts';
 import type { TerminalSize } from './runtime.ts';
@@ -230,7 +230,7 @@ export interface LogApi {
   }>;
   verify(
     progress: (checked: number, total: number) => void,
-  ): Promise<{ ok: boolean; message: string; headHash: string; checked: number }>;
+  ): Promise<Verdict & { readonly headHash: string; readonly checked: number }>;
 }
 
 export interface SystemApi {

@@ -1,7 +1,14 @@
 /** Checks the log as it lies on disk, beside its writer. */
 export interface LogInspector {
-  /** @param progress events checked so far, and the share of all bytes (0 to 1) */
-  verify(progress: (events: number, share: number) => void): Promise<LogVerdict>;
+  /**
+   * @param progress events checked so far, and the share of all bytes (0 to 1)
+   * @param onLeaves told of the leaf hashes of the log's tree (RFC 6962), 32 bytes each, in order, with the position of the
+   *   first; begins again at the horizon where it has to be looked at twice
+   */
+  verify(
+    progress: (events: number, share: number) => void,
+    onLeaves?: (hashes: Uint8Array, first: number) => Promise<void>,
+  ): Promise<LogVerdict>;
   /** Bytes of the log's files. */
   bytes(): Promise<number>;
 }

@@ -84,14 +84,15 @@ export interface TreeHeads {
   proveEvent(at: Position, size?: Position): Promise<ProofDocument>;
   /** Proves that one head's log begins another's. */
   proveConsistency(older: Position, newer: Position): Promise<ProofDocument>;
-  /** Checks the log against all heads here and those given. @param vkeys that may have signed */
-  verify(given: VerifyOrder, progress: (checked: number, total: number) => void): Promise<Verdict>;
+  /** Proves that the events from `from` to `to` stand together in the log that a head is of. */
+  proveRange(from: Position, to: Position, head: TreeHead): Promise<RangeHashes>;
+  /** Begins to check the log against all heads here and those given. */
+  checking(order: VerifyOrder): Promise<HeadCheck>;
   /** A whole tlog-tiles folder for the newest head. */
   tiles(): AsyncIterable<TileFile>;
 }
 
 export interface VerifyOrder {
-  readonly durable: Position;
   readonly horizon: Position;
   readonly vkeys: readonly string[];
   /** Heads that were kept elsewhere. */
@@ -104,18 +105,27 @@ export interface KeyView {
   readonly keys: readonly SigningKey[];
   readonly stopped?: SigningFault;
 }
+  /** Public keys that may have signed. */
 
 /** What the log can prove (driving). */
 export interface ProofsApi {
   /** The newest head. @param fresh sign one of all that is durable now */
   head(options: { fresh: boolean }): Promise<TreeHead>;
+/** Holds a log against signed heads while somebody reads through it. */
+export interface HeadCheck {
+  /**
+   * Takes the leaf hashes of the events from `first` on, 32 bytes each, in order; from the horizon on it begins again.
+   * They are not to be changed afterwards.
+   * @throws Rejection `aborted` where the log was pruned meanwhile
+   */
+  take(hashes: Uint8Array, first: number): Promise<void>;
+  /** What came of it, once all were given. */
+  verdict(): Promise<Verdict>;
+}
+
   heads(since?: Timestamp): AsyncIterable<TreeHead>;
   proveEvent(at: Position, size?: Position): Promise<ProofDocument>;
   proveConsistency(older: Position, newer: Position): Promise<ProofDocument>;
-  verify(
-    given: { readonly vkeys: readonly string[]; readonly notes: readonly string[] },
-    progress: (checked: number, total: number) => void,
-  ): Promise<Verdict & { readonly checked: number }>;
   tiles(): AsyncIterable<TileFile>;
   keys(): KeyView;
   rotateKey(call: Call): Promise<KeyView>;

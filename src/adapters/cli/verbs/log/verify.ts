@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { ShiplogClient } from '../../../../client/connect.ts';
 import { write } from '../../cli-io.ts';
 import { exitCodes, UsageError } from '../../exit-codes.ts';
 import { followCheck, meter } from '../../output/meter.ts';
 import { lineFormat } from '../../output/rows.ts';
-import type { Verb, VerbContext } from '../../verb.ts';
+import type { Verb } from '../../verb.ts';
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
@@ -23,31 +22,6 @@ const readText = async (cwd: string, path: string): Promise<string> => {
 const keyOf = async (cwd: string, text: string): Promise<string> =>
   text.split('+').length >= 3 ? text : (await readText(cwd, text)).trim();
 
-interface Checked {
-  readonly ok: boolean;
-  readonly message: string;
-  readonly headHash: string;
-}
-
-/** The files and the views first, then the tree against signed heads. */
-const check = async (
-  client: ShiplogClient,
-  { io, signal }: VerbContext,
-  given: { readonly notes: string[]; readonly vkeys: string[]; readonly quiet: boolean },
-): Promise<Checked> => {
-  const { notes, vkeys, quiet } = given;
-  const files = await followCheck(
-    client.log.verify({}, { signal }),
-    await meter(io.stderr, 'Verifying', quiet),
-  );
-  if (!files.ok) return files;
-  const { ok, message } = await followCheck(
-    client.proofs.verifyHeads({ notes, vkeys }, { signal }),
-    await meter(io.stderr, 'Comparing with signed heads', quiet),
-  );
-  return { ok, message: ok ? `${files.message}\n${message}` : message, headHash: files.headHash };
-};
-
 export const verb: Verb = {
   examples: [
     ['shiplog log verify', 'exits with 0 only if all is well, else 1 and says where it is not'],
@@ -61,14 +35,18 @@ export const verb: Verb = {
       .option('-q, --quiet', 'print only the hash of the head')
       .option('--format <format>', "'json' or a template")
       .action((flags) =>
-        perform(async (context) => {
-          const { io, client } = context;
+        perform(async ({ io, client, signal }) => {
           const line = lineFormat(flags.format);
           const notes = await Promise.all(flags.head.map((path) => readText(io.cwd, path)));
           const vkeys = await Promise.all(flags.key.map((text) => keyOf(io.cwd, text)));
           const quiet = flags.quiet ?? false;
-          const { ok, message, headHash } = await check(await client(), context, { notes, vkeys, quiet });
-          if (line) await write(io.stdout, `${line({ Ok: ok, Message: message, HeadHash: headHash })}\n`);
+          const { ok, message, headHash, position } = await followCheck(
+            (await client()).log.verify({ notes, vkeys }, { signal }),
+            await meter(io.stderr, 'Verifying', quiet),
+          );
+          const at = position === undefined ? {} : { Position: position };
+          const row = { Ok: ok, Message: message, HeadHash: headHash, ...at };
+          if (line) await write(io.stdout, `${line(row)}\n`);
           else if (!ok) await write(io.stderr, `shiplog: the log is NOT sound: ${message}\n`);
           else await write(io.stdout, quiet ? `${headHash}\n` : `${message}\nHead: ${headHash}\n`);
           return ok ? exitCodes.ok : exitCodes.failed;
