@@ -213,6 +213,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       timeline,
       keeping,
       about,
+      heads,
       proofs: proofsApi({ log, ledger, heads, notary }),
       ...copy,
     }),
