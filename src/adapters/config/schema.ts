@@ -172,6 +172,17 @@ const timeouts = z.object({
     .meta(about('Finishing open calls when the daemon is told to stop. Containers run on.', 'duration')),
 });
 
+const metrics = z.object({
+  address: z
+    .string()
+    .regex(
+      /^(?:|(?:\[[\da-fA-F:]+\]|[^\s:/]+):\d{1,5})$/,
+      "must be '' or HOST:PORT, such as '127.0.0.1:9323'",
+    )
+    .prefault('')
+    .meta(about("HOST:PORT of Prometheus' /metrics, over plain HTTP, for whoever can reach it; '' is off.")),
+});
+
 /** A table whose keys all have defaults may be left out. */
 const table = <T extends z.ZodObject>(keys: T, description: string) =>
   keys.prefault({} as z.input<T>).meta(about(description));
@@ -184,6 +195,7 @@ export const ConfigSchema = z.object({
   event_log: table(eventLog, 'The event log, the source of truth.'),
   tree_heads: table(treeHeads, 'Signed heads of the event log, for proofs.'),
   checkpoints: table(checkpoints, 'States saved beside the log, for quick starts and looks at the past.'),
+  metrics: table(metrics, 'Numbers for a monitoring system.'),
   kurrentdb: table(
     kurrentdb,
     'A second home of the event log: KurrentDB (EventStoreDB); see docs/kurrentdb.md.',
