@@ -1,4 +1,11 @@
 import { z } from 'zod';
+import {
+  type ClientRecord,
+  clientContainerCommands,
+  clientContainerEvents,
+  effective,
+  tooLarge,
+} from './client-container.ts';
 import { ContainerConfig } from './container-config.ts';
 import { subject } from './envelope.ts';
 import { type CommandsOf, defineEvent, type EventsOf, type Fact } from './event.ts';
@@ -98,14 +105,26 @@ export const containerEvents = {
     data: z.object({ namespace: Namespace, id: ContainerId, name: ContainerId }),
     example: { namespace: 'default', id: 'c0ffee', name: 'web' },
   }),
+  ...clientContainerEvents,
 };
 export type ContainerEvent = EventsOf<typeof containerEvents>;
 
 // State
-export interface Container extends z.infer<typeof record> {
+interface Times {
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
 }
+/** One that Shiplog made, from flags and an image. */
+export interface OwnContainer extends z.infer<typeof record>, Times {
+  readonly made: 'here';
+}
+/** One that a client of containerd's API made; it goes by its id. */
+export interface ClientContainer extends ClientRecord, Times {
+  readonly made: 'client';
+  readonly name: ContainerId;
+  readonly removeOnExit: false;
+}
+export type Container = OwnContainer | ClientContainer;
 export interface Containers {
   readonly byId: PersistentMap<Container>;
   /** Ids by `namespace/name`. */
@@ -127,6 +146,10 @@ export const findContainerNamed = (
 };
 
 // Evolve
+type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+const present = <T extends object>(fields: T): Present<T> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;
+
 export const evolveContainers = (state: Containers, event: Fact<ContainerEvent>): Containers => {
   const { namespace, id } = event.data;
   const key = keyOf(namespace, id);
@@ -134,9 +157,22 @@ export const evolveContainers = (state: Containers, event: Fact<ContainerEvent>)
   switch (event.type) {
     case 'container-created':
       return {
-        byId: state.byId.set(key, { ...event.data, createdAt: at, updatedAt: at }),
+        byId: state.byId.set(key, { made: 'here', ...event.data, createdAt: at, updatedAt: at }),
         names: state.names.set(keyOf(namespace, event.data.name), id),
       };
+    case 'client-container-created': {
+      const made = { made: 'client', name: id, removeOnExit: false } as const;
+      return {
+        byId: state.byId.set(key, { ...made, ...event.data, createdAt: at, updatedAt: at }),
+        names: state.names.set(key, id),
+      };
+    }
+    case 'client-container-updated': {
+      const container = state.byId.get(key);
+      if (container?.made !== 'client') return state;
+      const updated = { ...container, ...present(event.data.change), updatedAt: at };
+      return { ...state, byId: state.byId.set(key, updated) };
+    }
     case 'container-labelled': {
       const container = state.byId.get(key);
       if (!container) return state;
@@ -155,30 +191,27 @@ export const containerCommands = {
   'create-container': record,
   'label-container': z.object({ namespace: Namespace, id: ContainerId, labels: Labels }),
   'remove-container': z.object({ namespace: Namespace, id: ContainerId }),
+  ...clientContainerCommands,
 };
 export type ContainerCommand = CommandsOf<typeof containerCommands>;
 
 // Decide
-/** @param isAlive whether the container has a task that has not ended */
+/** What there is of a container's task: `ended` where what it used is still there. */
+export type TaskPresence = 'none' | 'ended' | 'alive';
+
+type Decision = readonly ContainerEvent[] | Rejection;
+type Creation = Extract<ContainerCommand, { type: `create-${string}` }>;
+
 export const decideContainer = (
   command: ContainerCommand,
   state: Containers,
-  isAlive: boolean,
-): readonly ContainerEvent[] | Rejection => {
+  task: TaskPresence,
+): Decision => {
   const { namespace, id } = command;
-  const container = findContainer(state, namespace, id);
-  if (command.type === 'create-container') {
-    const { type: _, ...data } = command;
-    if (container) return new Rejection('already-exists', `container '${id}' exists already`);
-    const named = findContainerNamed(state, namespace, data.name);
-    if (named) {
-      return new Rejection(
-        'already-exists',
-        `the name '${data.name}' is in use by container ${named.id.slice(0, 12)}; remove it or choose another name`,
-      );
-    }
-    return [{ type: 'container-created', data }];
+  if (command.type === 'create-container' || command.type === 'create-client-container') {
+    return decideCreation(command, state);
   }
+  const container = findContainer(state, namespace, id);
   if (!container) {
     return new Rejection('not-found', `container '${id}' does not exist in namespace '${namespace}'`);
   }
@@ -189,15 +222,56 @@ export const decideContainer = (
         ? []
         : [{ type: 'container-labelled', data: { namespace, id, labels } }];
     }
-    case 'remove-container':
-      if (isAlive) {
+    case 'update-client-container':
+      return decideUpdate(command, container);
+    case 'remove-container': {
+      // What the task of a client's container used is freed when its client says so, and named by the container.
+      if (task === 'alive' || (task === 'ended' && container.made === 'client')) {
         return new Rejection(
           'failed-precondition',
           `container '${container.name}' still has a task; stop it first, or remove it with force`,
         );
       }
       return [{ type: 'container-removed', data: { namespace, id, name: container.name } }];
+    }
     default:
       return command satisfies never;
   }
+};
+
+const decideCreation = (command: Creation, state: Containers): Decision => {
+  const { namespace, id } = command;
+  if (findContainer(state, namespace, id)) {
+    return new Rejection('already-exists', `container '${id}' exists already`);
+  }
+  const name = command.type === 'create-container' ? command.name : id;
+  const named = findContainerNamed(state, namespace, name);
+  if (named) {
+    return new Rejection(
+      'already-exists',
+      `the name '${name}' is in use by container ${named.id.slice(0, 12)}; remove it or choose another name`,
+    );
+  }
+  if (command.type === 'create-container') {
+    const { type: _, ...data } = command;
+    return [{ type: 'container-created', data }];
+  }
+  const { type: _, ...data } = command;
+  return tooLarge(data) ?? [{ type: 'client-container-created', data }];
+};
+
+const decideUpdate = (
+  { namespace, id, change }: Extract<ContainerCommand, { type: 'update-client-container' }>,
+  container: Container,
+): Decision => {
+  if (container.made !== 'client') {
+    return new Rejection(
+      'failed-precondition',
+      `container '${container.name}' was made by Shiplog; of it only the labels can be changed`,
+    );
+  }
+  const changed = effective(container, change);
+  if (Object.keys(changed).length === 0) return [];
+  const large = tooLarge({ ...container, ...present(changed) });
+  return large ?? [{ type: 'client-container-updated', data: { namespace, id, change: changed } }];
 };

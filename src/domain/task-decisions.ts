@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { AnyValue } from './any-value.ts';
+import { ClientOrder, ExecOrder } from './client-order.ts';
 import { ProcessConfig } from './container-config.ts';
 import type { CommandsOf } from './event.ts';
 import { ContainerId, ExecId, Namespace, Timestamp } from './identity.ts';
@@ -13,7 +15,7 @@ const pid = z.number().int().positive();
 const exit = { exitCode: z.number().int().min(0).max(255), exitedAt: Timestamp };
 const failure = { exitCode: z.number().int(), error: z.string() };
 export const taskCommands = {
-  'request-task': task,
+  'request-task': task.extend({ order: ClientOrder.optional() }),
   'record-task-created': task.extend({ pid }),
   'request-start': task,
   'record-task-started': task.extend({ pid }),
@@ -29,14 +31,20 @@ export const taskCommands = {
   }),
   'record-signalled': task.extend({ signal: z.number().int(), execId: ExecId.optional() }),
   'record-action-failed': task.extend({
-    action: z.enum(['pause', 'resume', 'signal', 'delete']),
+    action: z.enum(['pause', 'resume', 'signal', 'delete', 'update']),
     error: z.string(),
   }),
+  'request-update': task.extend({ resources: AnyValue, annotations: z.record(z.string(), z.string()) }),
+  'record-updated': task,
   'record-oom': task,
   'record-exit': task.extend(exit),
   'record-task-lost': task.extend({ because: z.string() }),
   'record-task-deleted': task,
   'request-exec': exec.extend({ process: ProcessConfig }),
+  'request-client-exec': exec.extend({ order: ExecOrder }),
+  'record-client-exec-created': exec,
+  'request-exec-start': exec,
+  'record-exec-deleted': exec,
   'record-exec-started': exec.extend({ pid }),
   'record-exec-failed': exec.extend(failure),
   'record-exec-exit': exec.extend(exit),
@@ -105,6 +113,18 @@ const decideOutcome = (
         ? [...loseExecs(found, 'its task was deleted'), { type: 'task-deleted', data }]
         : [];
     }
+    case 'record-updated': {
+      const { type: _, ...data } = command;
+      return [{ type: 'task-updated', data }];
+    }
+    case 'record-client-exec-created': {
+      const { type: _, ...data } = command;
+      return found.execs[data.execId]?.status === 'creating' ? [{ type: 'client-exec-created', data }] : [];
+    }
+    case 'record-exec-deleted': {
+      const { type: _, ...data } = command;
+      return found.execs[data.execId] === undefined ? [] : [{ type: 'exec-deleted', data }];
+    }
     case 'record-exec-started': {
       const { type: _, ...data } = command;
       return found.execs[data.execId]?.status === 'starting' ? [{ type: 'exec-started', data }] : [];
@@ -128,7 +148,7 @@ const decideOutcome = (
 
 const isOpen = (found: Task, execId: ExecId): boolean => {
   const status = found.execs[execId]?.status;
-  return status === 'starting' || status === 'running';
+  return status !== undefined && status !== 'ended';
 };
 
 const loseExecs = (found: Task, because: string): readonly TaskEvent[] =>
@@ -159,13 +179,19 @@ export const decideTask = (
         `container '${id.slice(0, 12)}' has a task already: it is ${found.state.status}`,
       );
     }
-    return [{ type: 'task-create-requested', data: { namespace, id } }];
+    const { type: _, ...data } = command;
+    return [{ type: 'task-create-requested', data }];
   }
   if (!found || (!isOutcome(command) && found.state.status === 'over')) {
     return new Rejection('not-found', `container '${id.slice(0, 12)}' has no task: it is not running`);
   }
   if (isOutcome(command)) return decideOutcome(command, found);
   return decideRequest(command, found);
+};
+
+const mayExec = (found: Task, execId: ExecId): Rejection | undefined => {
+  if (found.state.status !== 'running') return wrong(found, 'running');
+  return found.execs[execId] && new Rejection('already-exists', `exec '${execId}' exists already`);
 };
 
 const decideRequest = (
@@ -194,12 +220,25 @@ const decideRequest = (
       }
       return [{ type: 'task-signal-requested', data }];
     }
+    case 'request-update': {
+      const { type: _, ...data } = command;
+      if (status === 'stopped' || status === 'creating') return wrong(found, 'running');
+      return [{ type: 'task-update-requested', data }];
+    }
     case 'request-exec': {
       const { type: _, ...data } = command;
-      if (status !== 'running') return wrong(found, 'running');
-      if (found.execs[data.execId])
-        return new Rejection('already-exists', `exec '${data.execId}' exists already`);
-      return [{ type: 'exec-requested', data }];
+      return mayExec(found, data.execId) ?? [{ type: 'exec-requested', data }];
+    }
+    case 'request-client-exec': {
+      const { type: _, ...data } = command;
+      return mayExec(found, data.execId) ?? [{ type: 'client-exec-requested', data }];
+    }
+    case 'request-exec-start': {
+      const { type: _, ...data } = command;
+      const exec = found.execs[data.execId];
+      if (exec === undefined) return new Rejection('not-found', `exec '${data.execId}' does not exist`);
+      if (exec.status === 'created') return [{ type: 'exec-start-requested', data }];
+      return new Rejection('failed-precondition', `exec '${data.execId}' is ${exec.status}, not created`);
     }
     default:
       return command satisfies never;

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { AnyValue } from './any-value.ts';
+import { ClientOrder, ExecOrder } from './client-order.ts';
 import { ProcessConfig } from './container-config.ts';
 import { defineEvent, type EventsOf } from './event.ts';
 import { ContainerId, ExecId, Namespace, Timestamp } from './identity.ts';
@@ -20,11 +22,15 @@ const it = { namespace: 'default', id: 'c0ffee' };
 
 export const taskEvents = {
   'task-create-requested': defineEvent({
-    version: 1,
+    version: 2,
     order: 'intent',
     says: 'The process of a container is about to be made.',
-    data: task,
-    example: it,
+    data: task.extend({ order: ClientOrder.optional().describe('of a client of containerd’s API') }),
+    example: {
+      ...it,
+      order: { rootfs: [], stdin: '', stdout: '/run/fifo/1', stderr: '/run/fifo/2', terminal: false },
+    },
+    upcasts: [(data) => data],
   }),
   'task-created': defineEvent({
     version: 1,
@@ -101,11 +107,39 @@ export const taskEvents = {
     example: { ...it, signal: 15 },
   }),
   'task-action-failed': defineEvent({
-    version: 1,
+    version: 2,
     order: 'outcome',
     says: 'A pause, resume, signal or resource change was asked for and did not happen.',
-    data: task.extend({ action: z.enum(['pause', 'resume', 'signal', 'delete']), error: z.string() }),
+    data: task.extend({
+      action: z.enum(['pause', 'resume', 'signal', 'delete', 'update']),
+      error: z.string(),
+    }),
     example: { ...it, action: 'pause' as const, error: 'cgroup freezer: device busy' },
+    upcasts: [(data) => data],
+  }),
+  'task-update-requested': defineEvent({
+    version: 1,
+    order: 'intent',
+    says: 'The limits of a running container are about to be changed.',
+    data: task.extend({
+      resources: AnyValue.describe('LinuxResources document, as the client wrote it'),
+      annotations: z.record(z.string(), z.string()),
+    }),
+    example: {
+      ...it,
+      resources: {
+        typeUrl: 'types.containerd.io/opencontainers/runtime-spec/1/LinuxResources',
+        json: '{"pids":{"limit":64}}',
+      },
+      annotations: {},
+    },
+  }),
+  'task-updated': defineEvent({
+    version: 1,
+    order: 'outcome',
+    says: 'The limits of a running container were changed.',
+    data: task,
+    example: it,
   }),
   'task-oom': defineEvent({
     version: 1,
@@ -153,6 +187,47 @@ export const taskEvents = {
         stdin: false,
       },
     },
+  }),
+  'client-exec-requested': defineEvent({
+    version: 1,
+    order: 'intent',
+    says: 'A client’s extra process is about to be made known to the container’s shim.',
+    data: exec.extend({ order: ExecOrder }),
+    example: {
+      ...it,
+      execId: 'e2',
+      order: {
+        spec: {
+          typeUrl: 'types.containerd.io/opencontainers/runtime-spec/1/Process',
+          json: '{"args":["ps"],"cwd":"/"}',
+        },
+        stdin: '',
+        stdout: '/run/fifo/3',
+        stderr: '/run/fifo/4',
+        terminal: false,
+      },
+    },
+  }),
+  'client-exec-created': defineEvent({
+    version: 1,
+    order: 'outcome',
+    says: 'The shim knows the client’s extra process, which waits to be started.',
+    data: exec,
+    example: { ...it, execId: 'e2' },
+  }),
+  'exec-start-requested': defineEvent({
+    version: 1,
+    order: 'intent',
+    says: 'A client’s extra process is about to run.',
+    data: exec,
+    example: { ...it, execId: 'e2' },
+  }),
+  'exec-deleted': defineEvent({
+    version: 1,
+    order: 'outcome',
+    says: 'What kept a client’s extra process was freed.',
+    data: exec,
+    example: { ...it, execId: 'e2' },
   }),
   'exec-started': defineEvent({
     version: 1,

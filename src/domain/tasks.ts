@@ -1,3 +1,6 @@
+import { z } from 'zod';
+import { jsonOf } from './any-value.ts';
+import type { ClientOrder, ExecOrder } from './client-order.ts';
 import type { ProcessConfig } from './container-config.ts';
 import type { Fact } from './event.ts';
 import type { ContainerId, ExecId, Namespace, Timestamp } from './identity.ts';
@@ -16,14 +19,14 @@ export type Ended =
   | { readonly how: 'failed'; readonly exitCode: number; readonly error: string; readonly at: Timestamp }
   | { readonly how: 'lost'; readonly because: string; readonly at: Timestamp };
 
-export type Exec = {
-  readonly execId: ExecId;
-  readonly process: ProcessConfig;
-} & (
-  | { readonly status: 'starting' }
-  | { readonly status: 'running'; readonly pid: number; readonly startedAt: Timestamp }
-  | { readonly status: 'ended'; readonly ended: Ended }
-);
+/** What an extra process is to be: our own, or what a client ordered and frees itself. */
+export type ExecKind = { readonly process: ProcessConfig } | { readonly order: ExecOrder };
+export type Exec = { readonly execId: ExecId } & ExecKind &
+  (
+    | { readonly status: 'creating' | 'created' | 'starting' }
+    | { readonly status: 'running'; readonly pid: number; readonly startedAt: Timestamp }
+    | { readonly status: 'ended'; readonly pid?: number; readonly ended: Ended }
+  );
 
 export type TaskStatus =
   /** The intent is logged, the outcome is not. */
@@ -32,14 +35,23 @@ export type TaskStatus =
   | { readonly status: 'starting'; readonly pid: number }
   | { readonly status: 'running' | 'paused'; readonly pid: number; readonly startedAt: Timestamp }
   /** Ended, with its shim, bundle and mount still there. */
-  | { readonly status: 'stopped'; readonly startedAt?: Timestamp; readonly ended: Ended }
+  | ({ readonly status: 'stopped' } & Past)
   /** Ended and freed; kept for asking how it went until the container runs again or goes. */
-  | { readonly status: 'over'; readonly startedAt?: Timestamp; readonly ended: Ended };
+  | ({ readonly status: 'over' } & Past);
+
+interface Past {
+  /** Of the process that there was. */
+  readonly pid?: number;
+  readonly startedAt?: Timestamp;
+  readonly ended: Ended;
+}
 
 export interface Task {
   readonly namespace: Namespace;
   readonly id: ContainerId;
   readonly state: TaskStatus;
+  /** A client ordered it: the client holds its streams, and frees it when it has ended. */
+  readonly order?: ClientOrder;
   readonly oomKilled: boolean;
   /** Pause or resume that was asked for and has no outcome yet. */
   readonly pending?: 'pause' | 'resume';
@@ -52,15 +64,32 @@ export const findTask = (state: Tasks, namespace: Namespace, id: ContainerId): T
 /** Whether something of it may be on the host: a process, a shim, a mount. */
 export const isOnHost = (task: Task | undefined): boolean =>
   task !== undefined && task.state.status !== 'over';
+/** Whether its client frees it. */
+export const isClients = (thing: Task | Exec | undefined): boolean =>
+  thing !== undefined && 'order' in thing && thing.order !== undefined;
 /** Whether it may still have a process. */
 export const isAlive = (task: Task | undefined): boolean =>
   isOnHost(task) && task?.state.status !== 'stopped';
+/** What there is of it, for its container. */
+export const presenceOf = (task: Task | undefined): 'none' | 'ended' | 'alive' => {
+  if (!isOnHost(task)) return 'none';
+  return isAlive(task) ? 'alive' : 'ended';
+};
 export const isRunning = (task: Task | undefined): boolean =>
   task?.state.status === 'running' || task?.state.status === 'paused';
 
+/** What an extra process runs. */
+export const argsOf = (exec: Exec): readonly string[] => {
+  if ('process' in exec) return exec.process.args;
+  const read = z.object({ args: z.array(z.string()) }).safeParse(jsonOf(exec.order.spec));
+  return read.success ? read.data.args : [];
+};
+
 // Evolve
-const startedAtOf = (state: TaskStatus) =>
-  'startedAt' in state && state.startedAt !== undefined ? { startedAt: state.startedAt } : {};
+const pastOf = (state: TaskStatus) => ({
+  ...('pid' in state && state.pid !== undefined ? { pid: state.pid } : {}),
+  ...('startedAt' in state && state.startedAt !== undefined ? { startedAt: state.startedAt } : {}),
+});
 
 const withExec = (task: Task, exec: Exec): Task => ({
   ...task,
@@ -71,37 +100,56 @@ const settled = ({ pending: _, ...task }: Task): Task => task;
 
 const ended = (task: Task, how: Ended): Task => ({
   ...settled(task),
-  state: { status: 'stopped', ...startedAtOf(task.state), ended: how },
+  state: { status: 'stopped', ...pastOf(task.state), ended: how },
 });
 
-const evolveExec = (task: Task, event: Fact<Extract<TaskEvent, { type: `exec-${string}` }>>): Task => {
+type ExecEvent = Extract<TaskEvent, { type: `exec-${string}` | `client-exec-${string}` }>;
+
+const kindOf = (exec: Exec | undefined): ExecKind | undefined => {
+  if (exec === undefined) return undefined;
+  return 'order' in exec ? { order: exec.order } : { process: exec.process };
+};
+
+const without = (task: Task, execId: ExecId): Task => {
+  const { [execId]: _, ...execs } = task.execs;
+  return { ...task, execs };
+};
+
+const evolveExec = (task: Task, event: Fact<ExecEvent>): Task => {
   const at = event.meta.time.wall;
   const { execId } = event.data;
-  const process = event.type === 'exec-requested' ? event.data.process : task.execs[execId]?.process;
-  if (process === undefined) return task;
+  if (event.type === 'exec-requested') {
+    return withExec(task, { execId, process: event.data.process, status: 'starting' });
+  }
+  if (event.type === 'client-exec-requested') {
+    return withExec(task, { execId, order: event.data.order, status: 'creating' });
+  }
+  const known = task.execs[execId];
+  const kind = kindOf(known);
+  if (known === undefined || kind === undefined) return task;
+  const endedSo = (how: Ended): Task => {
+    const past = known.status === 'running' && 'order' in known ? { pid: known.pid } : {};
+    return withExec(task, { execId, ...kind, status: 'ended', ...past, ended: how });
+  };
   switch (event.type) {
-    case 'exec-requested':
-      return withExec(task, { execId, process, status: 'starting' });
+    case 'client-exec-created':
+      return withExec(task, { execId, ...kind, status: 'created' });
+    case 'exec-start-requested':
+      return withExec(task, { execId, ...kind, status: 'starting' });
     case 'exec-started':
-      return withExec(task, { execId, process, status: 'running', pid: event.data.pid, startedAt: at });
+      return withExec(task, { execId, ...kind, status: 'running', pid: event.data.pid, startedAt: at });
     case 'exec-failed': {
+      // One that the shim would not take is not there for its client.
+      if (known.status === 'creating') return without(task, execId);
       const { exitCode, error } = event.data;
-      return withExec(task, {
-        execId,
-        process,
-        status: 'ended',
-        ended: { how: 'failed', exitCode, error, at },
-      });
+      return endedSo({ how: 'failed', exitCode, error, at });
     }
-    case 'exec-exited': {
-      const { exitCode, exitedAt } = event.data;
-      const how: Ended = { how: 'exited', exitCode, at: exitedAt };
-      return withExec(task, { execId, process, status: 'ended', ended: how });
-    }
-    case 'exec-lost': {
-      const how: Ended = { how: 'lost', because: event.data.because, at };
-      return withExec(task, { execId, process, status: 'ended', ended: how });
-    }
+    case 'exec-exited':
+      return endedSo({ how: 'exited', exitCode: event.data.exitCode, at: event.data.exitedAt });
+    case 'exec-lost':
+      return endedSo({ how: 'lost', because: event.data.because, at });
+    case 'exec-deleted':
+      return without(task, execId);
     default:
       return event satisfies never;
   }
@@ -138,6 +186,8 @@ const evolveTask = (task: Task, event: Fact<TaskEvent>): Task => {
       return settled(task);
     case 'task-signal-requested':
     case 'task-signalled':
+    case 'task-update-requested':
+    case 'task-updated':
       return task;
     case 'task-oom':
       return { ...task, oomKilled: true };
@@ -156,7 +206,10 @@ export const evolveTasks = (state: Tasks, event: Fact<TaskEvent>): Tasks => {
   const { namespace, id } = event.data;
   const key = keyOf(namespace, id);
   if (event.type === 'task-create-requested') {
-    return state.set(key, { namespace, id, state: { status: 'creating' }, oomKilled: false, execs: {} });
+    const { order } = event.data;
+    const ordered = order === undefined ? {} : { order };
+    const creating = { status: 'creating' } as const;
+    return state.set(key, { namespace, id, state: creating, ...ordered, oomKilled: false, execs: {} });
   }
   const task = state.get(key);
   return task === undefined ? state : state.set(key, evolveTask(task, event));

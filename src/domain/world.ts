@@ -104,7 +104,7 @@ import {
 } from './snapshots.ts';
 import { decideTask, type TaskCommand, taskCommands } from './task-decisions.ts';
 import { type TaskEvent, taskEvents } from './task-events.ts';
-import { evolveTasks, findTask, forgetTask, isAlive, noTasks, type Tasks } from './tasks.ts';
+import { evolveTasks, findTask, forgetTask, noTasks, presenceOf, type Tasks } from './tasks.ts';
 import {
   decideTransfer,
   evolveTransfers,
@@ -338,7 +338,11 @@ const deciders: Deciders = {
   snapshot: (command, world) => decideSnapshot(command, world.snapshot, world.lease),
   lease: (command, world) => decideLease(command, world.lease),
   container: (command, world) =>
-    decideContainer(command, world.container, isAlive(findTask(world.task, command.namespace, command.id))),
+    decideContainer(
+      command,
+      world.container,
+      presenceOf(findTask(world.task, command.namespace, command.id)),
+    ),
   task: (command, world) =>
     decideTask(
       command,

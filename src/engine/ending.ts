@@ -84,3 +84,18 @@ export const awaitEnd = (
     if (signal?.aborted) abort();
     else signal?.addEventListener('abort', abort, { once: true });
   });
+
+/** Resolves when a start under way has its outcome in the log: the exit that it may lead to stands behind it. */
+export const startSettled = (ledger: Ledger, { namespace, id }: TaskKey): Promise<void> =>
+  new Promise((resolve) => {
+    const isStarting = () => findTask(ledger.head.world.task, namespace, id)?.state.status === 'starting';
+    if (!isStarting()) {
+      resolve();
+      return;
+    }
+    const watch = ledger.recorded.subscribe(() => {
+      if (isStarting()) return;
+      watch.unsubscribe();
+      resolve();
+    });
+  });

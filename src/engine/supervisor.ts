@@ -4,13 +4,14 @@ import type { Actor } from '../domain/envelope.ts';
 import type { Fact } from '../domain/event.ts';
 import type { ExecId } from '../domain/identity.ts';
 import { asRejection } from '../domain/rejection.ts';
-import { findTask } from '../domain/tasks.ts';
+import { findTask, isClients } from '../domain/tasks.ts';
 import type { DomainEvent } from '../domain/world.ts';
 import { aftermathOf } from '../workflows/aftermath.ts';
 import { recordEnd, removeContainer } from '../workflows/container.ts';
 import { endDead } from '../workflows/recover-tasks.ts';
 import { dispatch, perform, type Workflow } from '../workflows/steps.ts';
 import { cleanUp } from '../workflows/task.ts';
+import { startSettled } from './ending.ts';
 import type { Ledger } from './ledger.ts';
 import { following } from './origin.ts';
 import type { Cause } from './ports/cause.ts';
@@ -77,20 +78,26 @@ export class Supervisor {
     const aftermath = aftermathOf(fact);
     if (aftermath) this.#background(`follow up '${fact.type}'`, aftermath, cause);
     switch (fact.type) {
+      case 'task-created':
+        // One of a client's may end before it was started: by a signal, or by being deleted.
+        if (this.#isClients(fact.data)) this.#awaitExit(fact.data, undefined, cause);
+        return;
       case 'task-started':
-        this.#awaitExit(fact.data, undefined, cause);
+        if (!this.#isClients(fact.data)) this.#awaitExit(fact.data, undefined, cause);
         return;
       case 'exec-started':
         this.#awaitExit(fact.data, fact.data.execId, cause);
         return;
       case 'exec-exited':
+        if (this.#isClients(fact.data)) return;
         this.#background('free an ended exec', perform('end-exec', fact.data), cause);
         return;
       case 'task-exited':
+        if (this.#isClients(fact.data)) return;
+        this.#free(fact.data, cause);
+        return;
       case 'task-lost':
-        // One that went with its exit is freed by whoever recorded that.
-        if (!findTask(this.#ledger.head.world.task, fact.data.namespace, fact.data.id)) return;
-        this.#background('free an ended task', cleanUp(taskKeyOf(fact.data)), cause);
+        this.#free(fact.data, cause);
         return;
       case 'task-deleted':
       case 'task-failed': {
@@ -108,11 +115,25 @@ export class Supervisor {
     }
   }
 
+  /** Whether a client frees it itself. */
+  #isClients({ namespace, id, execId }: TaskKey & { readonly execId?: ExecId }): boolean {
+    const task = findTask(this.#ledger.head.world.task, namespace, id);
+    return isClients(execId === undefined ? task : task?.execs[execId]);
+  }
+
+  #free(address: TaskKey, cause: Cause): void {
+    const task = taskKeyOf(address);
+    // One that went with its exit is freed by whoever recorded that.
+    if (!findTask(this.#ledger.head.world.task, task.namespace, task.id)) return;
+    this.#background('free an ended task', cleanUp(task), cause);
+  }
+
   #awaitExit(address: TaskKey, execId: ExecId | undefined, cause: Cause): void {
     const task = taskKeyOf(address);
     this.#runtime.wait(task, execId).then(
-      (exit) => {
+      async (exit) => {
         const { code: exitCode, at: exitedAt } = exit;
+        if (execId === undefined) await startSettled(this.#ledger, task);
         const record: Workflow<unknown> =
           execId === undefined
             ? recordEnd(task, exit)

@@ -18,7 +18,9 @@ const madeFrom = (world: World, namespace: Namespace, text: string) => {
   const digest = image instanceof Rejection ? undefined : image.target.digest;
   return ({ image: from }: ContainerView): boolean =>
     from !== undefined &&
-    (from.name === name || from.digest === digest || (text.length >= 4 && startsDigest(text, from.digest)));
+    (from.name === name ||
+      (from.digest !== undefined &&
+        (from.digest === digest || (text.length >= 4 && startsDigest(text, from.digest)))));
 };
 
 const table = (world: World, namespace: Namespace): FilterTable<ContainerView> => ({

@@ -1,12 +1,6 @@
+import { specifiedProcess } from '../domain/client-container.ts';
 import { type Container, findContainer, findContainerNamed } from '../domain/containers.ts';
-import {
-  ContainerId,
-  type Digest,
-  type ImageName,
-  type Labels,
-  type Namespace,
-  type Timestamp,
-} from '../domain/identity.ts';
+import { ContainerId, type Digest, type Labels, type Namespace, type Timestamp } from '../domain/identity.ts';
 import { Rejection } from '../domain/rejection.ts';
 import { findTask, type Task } from '../domain/tasks.ts';
 import type { World } from '../domain/world.ts';
@@ -20,7 +14,8 @@ export interface ContainerView {
   readonly namespace: Namespace;
   readonly id: ContainerId;
   readonly name: string;
-  readonly image?: { readonly name: ImageName; readonly digest: Digest };
+  /** No digest where a client only said a name. */
+  readonly image?: { readonly name: string; readonly digest?: Digest };
   /** Entrypoint and command joined. */
   readonly args: readonly string[];
   readonly createdAt: Timestamp;
@@ -99,14 +94,24 @@ const runningOf = (task: Task | undefined): Running => {
   }
 };
 
+const imageOf = (container: Container): ContainerView['image'] => {
+  if (container.made === 'here') return container.image;
+  return container.imageName === '' ? undefined : { name: container.imageName };
+};
+
+/** What a container runs, as far as its client's specification can be read. */
+export const processOf = (container: Container) =>
+  container.made === 'here' ? container.config.process : specifiedProcess(container.spec);
+
 export const containerView = (world: World, container: Container): ContainerView => {
-  const { namespace, id, name, image, createdAt, labels } = container;
+  const { namespace, id, name, createdAt, labels } = container;
+  const image = imageOf(container);
   return {
     namespace,
     id,
     name,
     ...(image ? { image } : {}),
-    args: container.config.process.args,
+    args: processOf(container).args,
     createdAt,
     ...runningOf(findTask(world.task, namespace, id)),
     labels,

@@ -55,6 +55,8 @@ const ofImage: Test = (value) => {
           event.data.image !== undefined &&
           (means(event.data.image.name) || event.data.image.digest === value)
         );
+      case 'client-container-created':
+        return means(event.data.imageName);
       case 'transfer-started':
         return means(event.data.what);
       default:
@@ -113,7 +115,14 @@ const typesFor = (key: string, values: readonly string[]): readonly string[] | u
     case 'container':
       return ['container', 'task'].flatMap(typesOf);
     case 'image':
-      return ['image-created', 'image-updated', 'image-removed', 'container-created', 'transfer-started'];
+      return [
+        'image-created',
+        'image-updated',
+        'image-removed',
+        'container-created',
+        'client-container-created',
+        'transfer-started',
+      ];
     default:
       return undefined;
   }

@@ -96,6 +96,8 @@ export const listImages = (world: World, namespace: Namespace, reference = ''): 
 
 /** The containers made from an image: by its name, or by what the name points at. */
 export const usedBy = (world: World, image: Image): readonly Container[] =>
-  containersOf(world, image.namespace).filter(
-    (container) => container.image?.name === image.name || container.image?.digest === image.target.digest,
+  containersOf(world, image.namespace).filter((container) =>
+    container.made === 'client'
+      ? container.imageName === image.name
+      : container.image?.name === image.name || container.image?.digest === image.target.digest,
   );

@@ -2,12 +2,12 @@ import { containerSubject } from '../domain/containers.ts';
 import { blobSubject, ingestSubject } from '../domain/content.ts';
 import type { Subject } from '../domain/envelope.ts';
 import type { Fact } from '../domain/event.ts';
-import type {
-  Digest,
-  IngestRef,
-  Labels,
-  Namespace,
-  Position,
+import {
+  type Digest,
+  type IngestRef,
+  type Labels,
+  type Namespace,
+  type Position,
   SnapshotKey,
   SnapshotterName,
 } from '../domain/identity.ts';
@@ -178,6 +178,40 @@ const putContainer = (state: References, event: EventOf<'container-created'>): R
   return put(state, event.subject, { root: true }, edges, event.position);
 };
 
+/** A client's container keeps its root, and what its labels say. */
+const putClientContainer = (state: References, event: EventOf<'client-container-created'>): References => {
+  const { namespace, labels } = event.data;
+  const edges = [...clientRoot(event.data), ...labelEdges(namespace, labels, 'other')];
+  return put(state, event.subject, { root: true }, edges, event.position);
+};
+
+const changeClientContainer = (state: References, event: EventOf<'client-container-updated'>): References => {
+  const { namespace, change } = event.data;
+  const { labels, snapshotKey, snapshotter } = change;
+  const next =
+    labels === undefined ? state : relabelled(state, event.subject, labels, namespace, event.position);
+  if (snapshotKey === undefined || snapshotter === undefined || !next.nodes.has(event.subject)) return next;
+  const edges = clientRoot({ namespace, snapshotter, snapshotKey });
+  return put(next, event.subject, { root: true }, edges, event.position, ({ kind }) => kind === 'root');
+};
+
+const clientRoot = ({ namespace, snapshotter, snapshotKey }: ClientRoot): readonly NewEdge[] => {
+  const name = SnapshotterName.safeParse(snapshotter);
+  const key = SnapshotKey.safeParse(snapshotKey);
+  if (!name.success || !key.success) return [];
+  return [
+    {
+      to: snapshotSubject({ namespace, snapshotter: name.data, key: key.data }),
+      kind: 'root',
+      byLabel: false,
+    },
+  ];
+};
+type ClientRoot = Pick<
+  EventOf<'client-container-created'>['data'],
+  'namespace' | 'snapshotter' | 'snapshotKey'
+>;
+
 const commitIngest = (state: References, event: EventOf<'blob-committed'>): References => {
   const { namespace, ref } = event.data;
   return ref === undefined ? state : remove(state, ingestSubject(namespace, ref), event.position);
@@ -226,6 +260,10 @@ export const evolveReferences = (state: References, event: Fact<DomainEvent>): R
       return remove(state, event.subject, position);
     case 'container-created':
       return putContainer(state, event);
+    case 'client-container-created':
+      return putClientContainer(state, event);
+    case 'client-container-updated':
+      return changeClientContainer(state, event);
     case 'container-removed':
       return remove(state, containerSubject(event.data.namespace, event.data.id), position);
     default:

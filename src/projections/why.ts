@@ -73,4 +73,5 @@ const isMaking = ({ type }: DomainEvent): boolean =>
   type === 'lease-created' ||
   type === 'image-created' ||
   type === 'container-created' ||
+  type === 'client-container-created' ||
   type === 'namespace-created';

@@ -113,8 +113,10 @@ export function* removeContainer(task: TaskAddress, force: boolean): Workflow<vo
 }
 
 /** The command that removes a container's writable root; none where it is gone. */
-const rootOf = (world: World, { snapshotKey, ...container }: Container): Command | undefined => {
-  const root = findSnapshot(world.snapshot, { ...container, key: snapshotKey });
+const rootOf = (world: World, container: Container): Command | undefined => {
+  // A client made its root itself: it removes it, or leaves it to the collector.
+  if (container.made === 'client') return undefined;
+  const root = findSnapshot(world.snapshot, { ...container, key: container.snapshotKey });
   if (!root) return undefined;
   const { namespace, snapshotter, key } = root;
   return { type: 'remove-snapshot', namespace, snapshotter, key, cause: { by: 'request' } };

@@ -1,6 +1,8 @@
+import type { AnyValue } from '../domain/any-value.ts';
+import type { ClientOrder, ExecOrder } from '../domain/client-order.ts';
 import type { Compression } from '../domain/compression.ts';
 import type { ProcessConfig } from '../domain/container-config.ts';
-import type { Container } from '../domain/containers.ts';
+import type { ClientContainer, OwnContainer } from '../domain/containers.ts';
 import type { Moment } from '../domain/envelope.ts';
 import type {
   ContainerId,
@@ -89,7 +91,12 @@ export interface Effects {
   // Tasks
   /** Mounts the root, opens the streams, makes the process. @param root ids from the writable layer to the base */
   readonly 'create-task': Row<
-    { readonly container: Container; readonly root: readonly SnapshotId[] },
+    { readonly container: OwnContainer; readonly root: readonly SnapshotId[] },
+    { readonly pid: number }
+  >;
+  /** Makes the process as a client ordered it, with the client's root and streams. */
+  readonly 'create-client-task': Row<
+    { readonly container: ClientContainer; readonly order: ClientOrder },
     { readonly pid: number }
   >;
   readonly 'start-task': Row<TaskAddress, { readonly pid: number }>;
@@ -106,6 +113,19 @@ export interface Effects {
   readonly 'start-exec': Row<
     TaskAddress & { readonly execId: ExecId; readonly process: ProcessConfig },
     { readonly pid: number }
+  >;
+  /** Makes a client's extra process known to the shim. */
+  readonly 'create-client-exec': Row<
+    TaskAddress & { readonly execId: ExecId; readonly order: ExecOrder },
+    void
+  >;
+  readonly 'start-client-exec': Row<TaskAddress & { readonly execId: ExecId }, { readonly pid: number }>;
+  readonly 'update-task': Row<
+    TaskAddress & {
+      readonly resources: AnyValue;
+      readonly annotations: Readonly<Record<string, string>>;
+    },
+    void
   >;
   readonly 'end-exec': Row<TaskAddress & { readonly execId: ExecId }, void>;
   /** Resolves true once the log says that the task (or exec) has ended; false after `ms`. */

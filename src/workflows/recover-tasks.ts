@@ -1,7 +1,7 @@
 import { containerSubject } from '../domain/containers.ts';
 import type { Divergence } from '../domain/host.ts';
 import type { ExecId } from '../domain/identity.ts';
-import { findTask, isOnHost, type Task } from '../domain/tasks.ts';
+import { findTask, isClients, isOnHost, type Task } from '../domain/tasks.ts';
 import type { Command, World } from '../domain/world.ts';
 import { removeContainer } from './container.ts';
 import type { Ending, TaskAddress } from './effects.ts';
@@ -57,6 +57,10 @@ export function* repairsOf(
   if (state.status === 'stopped') {
     // Its shim may still be there to be asked, be gone alone, or be gone with all it kept.
     const asked = found?.state.status === 'stopped';
+    if (asked && isClients(task)) {
+      yield { adopt: at };
+      return;
+    }
     yield asked ? { adopt: at, mend: () => cleanUp(at) } : { mend: () => freeDead(at) };
     return;
   }
@@ -101,7 +105,11 @@ const takeUp = (task: Task, { state, execs }: FoundTask): Repair => {
   if (state.status === 'running') commands.push({ type: 'record-resumed', ...at });
   if (task.pending !== undefined) commands.push(...settle(at, task.pending, state.status));
   const running = execs.filter((execId) => task.execs[execId]?.status === 'running');
-  return { adopt: at, watch: { task: started, execs: running }, mend: () => dispatch(...commands) };
+  return {
+    adopt: at,
+    watch: { task: started || isClients(task), execs: running },
+    mend: () => dispatch(...commands),
+  };
 };
 
 /** The outcome of a pause or resume that the crash came into the middle of. */
@@ -119,7 +127,8 @@ function* execRepairs(task: Task, found: readonly ExecId[], held: readonly ExecI
   const { namespace, id, execs } = task;
   const free = (execId: ExecId) => perform('end-exec', { namespace, id, execId });
   for (const { execId, status } of Object.values(execs)) {
-    if (status === 'ended' || (status === 'running' && found.includes(execId))) continue;
+    if (status === 'ended') continue;
+    if ((status === 'running' || status === 'created') && found.includes(execId)) continue;
     const because = 'the daemon stopped while it was starting, or its process is gone';
     yield {
       mend: function* () {
@@ -140,7 +149,7 @@ function* execRepairs(task: Task, found: readonly ExecId[], held: readonly ExecI
         },
         mend: () => free(execId),
       };
-    } else if (known.status === 'ended') {
+    } else if (known.status === 'ended' && !isClients(known)) {
       yield { mend: () => free(execId) };
     }
   }

@@ -1,4 +1,5 @@
-import { type Container, findContainer } from '../domain/containers.ts';
+import { type Container, findContainer, type OwnContainer } from '../domain/containers.ts';
+import type { ExecId } from '../domain/identity.ts';
 import { Rejection } from '../domain/rejection.ts';
 import { signalNumber } from '../domain/signals.ts';
 import { ancestors, findSnapshot } from '../domain/snapshots.ts';
@@ -17,9 +18,21 @@ const containerIn = (world: World, { namespace, id }: TaskAddress): Container =>
   );
 };
 
+/** The same, where Shiplog made it. */
+const ownIn = (world: World, task: TaskAddress): OwnContainer => {
+  const container = containerIn(world, task);
+  if (container.made === 'here') return container;
+  throw new Rejection(
+    'failed-precondition',
+    `container '${container.name}' was made by a client of containerd's API, which holds its streams; start it with that client`,
+  );
+};
+
 /** Runs a created (or ended) container: intent, create, start, each outcome before the next intent. */
 export function* startTask(task: TaskAddress): Workflow<{ readonly pid: number }> {
-  const before = findTask((yield* look()).task, task.namespace, task.id);
+  const world = yield* look();
+  ownIn(world, task);
+  const before = findTask(world.task, task.namespace, task.id);
   // It has just ended: what it used goes first.
   if (before?.state.status === 'stopped') yield* cleanUp(task);
   yield* dispatch({ type: 'request-task', ...task });
@@ -29,7 +42,7 @@ export function* startTask(task: TaskAddress): Workflow<{ readonly pid: number }
 /** What follows once the intent to create the task is in the log. */
 export function* carryOut(task: TaskAddress): Workflow<{ readonly pid: number }> {
   const world = yield* look();
-  const container = containerIn(world, task);
+  const container = ownIn(world, task);
   let stage: 'create' | 'start' = 'create';
   try {
     const root = findSnapshot(world.snapshot, { ...container, key: container.snapshotKey });
@@ -71,9 +84,9 @@ export function* cleanUp(task: TaskAddress): Workflow<void> {
 }
 
 /** An act on the processes of a task between its intent and its outcome. */
-function* act(
+export function* act(
   task: TaskAddress,
-  action: 'pause' | 'resume' | 'signal',
+  action: 'pause' | 'resume' | 'signal' | 'update',
   acting: Workflow<void>,
 ): Workflow<void> {
   try {
@@ -96,13 +109,24 @@ export function* resume(task: TaskAddress): Workflow<void> {
   yield* dispatch({ type: 'record-resumed', ...task });
 }
 
-export function* signal(task: TaskAddress, number: number, all = false): Workflow<void> {
-  yield* dispatch({ type: 'request-signal', ...task, signal: number, all });
-  yield* act(task, 'signal', perform('signal-task', { ...task, signal: number, all }));
-  yield* dispatch({ type: 'record-signalled', ...task, signal: number });
+/** @param execId the extra process that it is for; the main one when absent */
+export function* signal(task: TaskAddress, number: number, all = false, execId?: ExecId): Workflow<void> {
+  const to = execId === undefined ? task : { ...task, execId };
+  yield* dispatch({ type: 'request-signal', ...to, signal: number, all });
+  yield* act(task, 'signal', perform('signal-task', { ...to, signal: number, all }));
+  yield* dispatch({ type: 'record-signalled', ...to, signal: number });
 }
 
 const SIGKILL = 9;
+
+/** How a container likes to be stopped; a client's may say so in the label that containerd's clients set. */
+const stopOf = (container: Container): { readonly stopSignal: string; readonly stopTimeout: number } =>
+  container.made === 'here'
+    ? container.config
+    : {
+        stopSignal: container.labels['io.containerd.image.config.stop-signal'] ?? 'SIGTERM',
+        stopTimeout: 10,
+      };
 
 export interface StopRequest extends TaskAddress {
   /** Seconds before SIGKILL; the container's own when absent. */
@@ -119,9 +143,10 @@ export function* stop({ namespace, id, ...request }: StopRequest): Workflow<void
   const found = findTask(world.task, namespace, id);
   if (!found || found.state.status === 'over' || found.state.status === 'stopped') return;
   if (found.state.status === 'paused') yield* resume(task);
-  const own = signalNumber(container.config.stopSignal);
+  const { stopSignal, stopTimeout } = stopOf(container);
+  const own = signalNumber(stopSignal);
   const first = request.signal ?? (own instanceof Rejection ? 15 : own);
-  const ms = (request.timeout ?? container.config.stopTimeout) * 1000;
+  const ms = (request.timeout ?? stopTimeout) * 1000;
   yield* endBy(task, first);
   if (first !== SIGKILL && !(yield* perform('await-end', { ...task, ms }))) yield* endBy(task, SIGKILL);
   if (!(yield* perform('await-end', { ...task, ms: killPatience }))) {

@@ -31,6 +31,8 @@ export const BundleRecord = z.object({
   /** OCI runtime that the shim calls. */
   runtimeBinary: z.string().min(1),
   rootfs: z.string(),
+  /** Where its OCI runtime keeps state, where a client wants that elsewhere. */
+  runtimeRoot: z.string().startsWith('/').optional(),
 });
 export type BundleRecord = z.infer<typeof BundleRecord>;
 

@@ -4,6 +4,8 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { isRejection } from '../../domain/rejection.ts';
 import type { Exit, TaskKey } from '../../engine/ports/runtime.ts';
 import { DeleteResponseSchema } from '../../gen/containerd/task/v2/shim_pb.ts';
+import { hasCode } from '../syscalls/error.ts';
+import { UmountFlag, umount } from '../syscalls/mount.ts';
 import { type BundleRecord, readAddress, readBundle, removeBundle, runcRoot } from './bundle.ts';
 import type { ShimRuntimeOptions, ShimTimeouts } from './options.ts';
 import { exitOf, socketPath } from './shim.ts';
@@ -30,8 +32,25 @@ export const purgeBundle = async (
   await runcDelete(task, bundle, record, options, timeouts);
   const address = await readAddress(bundle);
   if (address?.startsWith('unix://')) await rm(socketPath(address), { force: true });
+  unmountRoot(join(bundle, 'rootfs'));
   await removeBundle(bundle);
   return exit;
+};
+
+/** Most mounts that one root is made of. */
+const mountsAtMost = 64;
+
+/** A client's root is mounted by the shim, within the bundle, and stays where the shim's clean-up did not get that far. */
+const unmountRoot = (path: string): void => {
+  for (let mounts = 0; mounts < mountsAtMost; mounts++) {
+    try {
+      umount(path, UmountFlag.detach | UmountFlag.nofollow);
+    } catch (error) {
+      // No mount point, or nothing at all.
+      if (hasCode(error, 'EINVAL', 'ENOENT')) return;
+      throw error;
+    }
+  }
 };
 
 /**
@@ -99,7 +118,7 @@ const runcDelete = async (
   options: ShimRuntimeOptions,
   timeouts: ShimTimeouts,
 ): Promise<void> => {
-  const root = join(runcRoot(options.stateDirectory), task.namespace);
+  const root = join(record.runtimeRoot ?? runcRoot(options.stateDirectory), task.namespace);
   const left = await stat(join(root, task.id)).catch(gone);
   if (left === undefined) return;
   await runToEnd({

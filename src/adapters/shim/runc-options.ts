@@ -1,4 +1,4 @@
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
 import { OptionsSchema } from '../../gen/containerd/runc/v1/options_pb.ts';
 
@@ -24,6 +24,22 @@ export const runcOptionsAny = (options: {
     typeUrl: OptionsSchema.typeName,
     value: toBinary(OptionsSchema, create(OptionsSchema, options)),
   });
+
+/**
+ * A client's options for runc's shim, with what is ours to say where the client says nothing: which runc, and where it
+ * keeps its state. Options of another type are another shim's, and stay as they are.
+ */
+export const completedOptions = (
+  given: Any,
+  ours: { binaryName: string; root: string },
+): { readonly any: Any; readonly binaryName: string; readonly root: string } => {
+  if (!given.typeUrl.endsWith(OptionsSchema.typeName)) return { any: given, ...ours };
+  const options = fromBinary(OptionsSchema, given.value);
+  const binaryName = options.binaryName || ours.binaryName;
+  const root = options.root || ours.root;
+  const value = toBinary(OptionsSchema, { ...options, binaryName, root });
+  return { any: create(AnySchema, { typeUrl: given.typeUrl, value }), binaryName, root };
+};
 
 export const anyBytes = (any: Any): Uint8Array => toBinary(AnySchema, any);
 

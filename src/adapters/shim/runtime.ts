@@ -1,9 +1,13 @@
 import { mkdir } from 'node:fs/promises';
+import type { Any } from '@bufbuild/protobuf/wkt';
 import { Subject } from 'rxjs';
+import type { ExecId } from '../../domain/identity.ts';
 import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import type { ProbedTask, Runtime, TaskKey, TaskOrder } from '../../engine/ports/runtime.ts';
+import type { StdioPaths } from '../../engine/ports/stdio.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
 import { Status } from '../../gen/containerd/v1/types/task_pb.ts';
+import { anyOf, anyValueOf } from './any.ts';
 import {
   bundlePath,
   forgetExec,
@@ -16,6 +20,7 @@ import {
   runcRoot,
 } from './bundle.ts';
 import { serveShimEvents } from './event-server.ts';
+import { clientWork, ownWork, type Work } from './jobs.ts';
 import { withJoinedNamespaces } from './joined-namespaces.ts';
 import { copyShimLog } from './log-fifo.ts';
 import { sawOomKill } from './oom-kills.ts';
@@ -77,25 +82,18 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     throw new Rejection('failed-precondition', `container ${keyOf(task)} has stopped; start it first`);
   };
 
-  const createTask = async (request: TaskOrder): Promise<{ pid: number }> => {
-    const { task, runtime, rootfs } = request;
+  const createTask = async (
+    { task, runtime }: Pick<TaskOrder, 'task'> & { readonly runtime: { readonly name: string } },
+    workOf: (shim: string, bundle: string) => Promise<Work>,
+  ): Promise<{ pid: number }> => {
     const bundle = bundleOf(task);
     if (shims.has(keyOf(task)) || (await readBundle(bundle))) {
       throw new Rejection('already-exists', `task ${keyOf(task)} exists; delete it first`);
     }
-    const config = await withJoinedNamespaces(request.config, (id) => pidOf({ ...task, id }));
-    const shim = await findShim(runtime.name, process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin');
-    const runtimeBinary = runtime.binary ?? options.runtimeBinary ?? 'runc';
+    const binary = await findShim(runtime.name, process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin');
+    const { job, record } = await workOf(binary, bundle);
     try {
-      const started = await creates(() =>
-        startShim(
-          { ...request, config },
-          bundle,
-          { version: 1, shim, runtimeBinary, rootfs },
-          options,
-          timeouts,
-        ),
-      );
+      const started = await creates(() => startShim(job, bundle, record, options, timeouts));
       shims.set(keyOf(task), started.shim);
       void started.shim.watch('');
       return { pid: started.pid };
@@ -107,6 +105,18 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
         });
       });
       throw error;
+    }
+  };
+
+  /** One create at a time for each task. */
+  const creatingOnce = async (task: TaskKey, work: () => Promise<{ pid: number }>) => {
+    const key = keyOf(task);
+    if (creating.has(key)) throw new Rejection('already-exists', `task ${key} is being created`);
+    creating.add(key);
+    try {
+      return await work();
+    } finally {
+      creating.delete(key);
     }
   };
 
@@ -138,6 +148,17 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     await removeBundle(shim.bundle);
   };
 
+  const exec = async (task: TaskKey, execId: ExecId, order: StdioPaths & { readonly spec: Any }) => {
+    const shim = shimOf(task);
+    await noteExec(shim.bundle, execId);
+    try {
+      await shim.call(Task.method.exec, { id: task.id, execId, ...order });
+    } catch (error) {
+      if (!isRejection(error) || error.code !== 'already-exists') await forgetExec(shim.bundle, execId);
+      throw error;
+    }
+  };
+
   const start = async (task: TaskKey, execId: string): Promise<{ pid: number }> => {
     const shim = shimOf(task);
     try {
@@ -150,6 +171,9 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       throw asStartFailure(error);
     }
   };
+
+  const processes = async (task: TaskKey) =>
+    (await shimOf(task).call(Task.method.pids, { id: task.id })).processes;
 
   /**
    * The shim tells of an out-of-memory kill when it gets to it, and not at all once the task is deleted, which follows the
@@ -169,29 +193,28 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
   };
 
   return {
-    async create(request) {
-      const key = keyOf(request.task);
-      if (creating.has(key)) throw new Rejection('already-exists', `task ${key} is being created`);
-      creating.add(key);
-      try {
-        return await createTask(request);
-      } finally {
-        creating.delete(key);
-      }
-    },
+    create: (request) =>
+      creatingOnce(request.task, () =>
+        createTask(request, async (shim, bundle) => {
+          const config = await withJoinedNamespaces(request.config, (id) => pidOf({ ...request.task, id }));
+          return ownWork(request, config, shim, bundle, options);
+        }),
+      ),
+    createOrdered: (request) =>
+      creatingOnce(request.task, () => {
+        const name = request.order.runtimePath ?? request.runtime.name;
+        return createTask({ ...request, runtime: { name } }, async (shim, bundle) =>
+          clientWork(request, shim, bundle, options),
+        );
+      }),
     start: (task) => start(task, ''),
     async exec(task, execId, process, secrets, stdio) {
-      const shim = shimOf(task);
-      const container = await readSpecification(shim.bundle);
+      const container = await readSpecification(shimOf(task).bundle);
       const document = await options.specification.process(container, process, secrets);
-      await noteExec(shim.bundle, execId);
-      try {
-        await shim.call(Task.method.exec, { id: task.id, execId, ...stdio, spec: processAny(document) });
-      } catch (error) {
-        if (!isRejection(error) || error.code !== 'already-exists') await forgetExec(shim.bundle, execId);
-        throw error;
-      }
+      await exec(task, execId, { ...stdio, spec: processAny(document) });
     },
+    execOrdered: (task, execId, { stdin, stdout, stderr, terminal, spec }) =>
+      exec(task, execId, { stdin, stdout, stderr, terminal, spec: anyOf(spec) }),
     startExec: (task, execId) => start(task, execId),
     wait,
     async signal(task, signal, { execId = '', all = false } = {}) {
@@ -213,9 +236,20 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       const document = options.specification.resources(resources);
       await shimOf(task).call(Task.method.update, { id: task.id, resources: resourcesAny(document) });
     },
-    async pids(task) {
-      const answer = await shimOf(task).call(Task.method.pids, { id: task.id });
-      return answer.processes.map((process) => process.pid);
+    async updateOrdered(task, resources, annotations) {
+      await shimOf(task).call(Task.method.update, { id: task.id, resources: anyOf(resources), annotations });
+    },
+    pids: async (task) => (await processes(task)).map(({ pid }) => pid),
+    processes: async (task) =>
+      (await processes(task)).map(({ pid, info }) => ({
+        pid,
+        ...(info === undefined ? {} : { info: anyValueOf(info) }),
+      })),
+    async stats(task) {
+      const { stats } = await shimOf(task).call(Task.method.stats, { id: task.id });
+      if (stats === undefined)
+        throw new Rejection('unavailable', `the shim of ${keyOf(task)} gave no metrics`);
+      return anyValueOf(stats);
     },
     async delete(task, execId) {
       if (execId === undefined) return deleteTask(task);

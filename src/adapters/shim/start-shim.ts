@@ -1,29 +1,36 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ContainerConfig } from '../../domain/container-config.ts';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import type { ClientMount } from '../../domain/client-order.ts';
 import { Rejection } from '../../domain/rejection.ts';
-import type { TaskKey, TaskOrder } from '../../engine/ports/runtime.ts';
+import type { TaskKey } from '../../engine/ports/runtime.ts';
 import type { StdioPaths } from '../../engine/ports/stdio.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
 import { FileType, mknod } from '../syscalls/node.ts';
-import { type BundleRecord, makeBundle, runcRoot } from './bundle.ts';
+import { type BundleRecord, makeBundle } from './bundle.ts';
 import { copyShimLog } from './log-fifo.ts';
 import type { ShimRuntimeOptions, ShimTimeouts } from './options.ts';
-import { anyBytes, runcOptionsAny, takesRuncOptions } from './runc-options.ts';
+import { anyBytes } from './runc-options.ts';
 import { Shim } from './shim.ts';
 import { runShimAction } from './shim-binary.ts';
 import { asStartFailure } from './start-failure.ts';
 
 const specificationFile = 'config.json';
 
+/** A shim to be started, with a task to be created in it. */
+export interface ShimJob {
+  readonly task: TaskKey;
+  /** For the shim's start and for the task; none for shims that take none of ours. */
+  readonly options: Any | undefined;
+  /** The text of the specification, and the streams, once both are there. */
+  readonly specify: () => Promise<{ readonly text: string; readonly stdio: StdioPaths }>;
+  /** For the shim to mount within the bundle. */
+  readonly rootfs: readonly ClientMount[];
+}
+
 /** Writes the specification once what it tells of is there. @returns the streams */
-const specify = async (
-  request: TaskOrder,
-  bundle: string,
-  { container }: ShimRuntimeOptions['specification'],
-): Promise<StdioPaths> => {
-  const [secrets, stdio] = await Promise.all([request.secrets, request.stdio]);
-  const text = await container({ ...request, secrets, stdio }, bundle);
+const specify = async (job: ShimJob, bundle: string): Promise<StdioPaths> => {
+  const { text, stdio } = await job.specify();
   const fresh = join(bundle, `${specificationFile}.new`);
   await writeFile(fresh, text, { mode: 0o600 });
   await rename(fresh, join(bundle, specificationFile));
@@ -41,35 +48,29 @@ const both = async <A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> =
  * on an empty specification (it looks for annotations there, of which we have none) while the real one is being made.
  */
 export const startShim = async (
-  request: TaskOrder,
+  job: ShimJob,
   bundle: string,
   record: BundleRecord,
   options: ShimRuntimeOptions,
   timeouts: ShimTimeouts,
 ): Promise<{ shim: Shim; pid: number }> => {
-  const { task } = request;
+  const { task } = job;
   await makeBundle(bundle, record);
   mknod(join(bundle, 'log'), FileType.fifo | 0o600);
   await writeFile(join(bundle, specificationFile), '{}', { mode: 0o600 });
   const closeLog = copyShimLog(bundle, task, options.logger);
   try {
-    const runcOptions = takesRuncOptions(record.shim)
-      ? runcOptionsAny({
-          binaryName: record.runtimeBinary,
-          root: runcRoot(options.stateDirectory),
-          ...streamOwner(request.config),
-        })
-      : undefined;
-    const stdin = runcOptions && anyBytes(runcOptions);
+    const stdin = job.options && anyBytes(job.options);
     const [address, stdio] = await both(
       shimAddress(task, bundle, record, options, timeouts, stdin),
-      specify(request, bundle, options.specification),
+      specify(job, bundle),
     );
     const shim = await Shim.connect({ task, bundle, address, timeouts }, closeLog, timeouts.connect);
     try {
+      const rootfs = job.rootfs.map((mount) => ({ ...mount, options: [...mount.options] }));
       const created = await shim.call(
         Task.method.create,
-        { id: task.id, bundle, ...stdio, ...(runcOptions ? { options: runcOptions } : {}) },
+        { id: task.id, bundle, rootfs, ...stdio, ...(job.options ? { options: job.options } : {}) },
         timeouts.create,
       );
       return { shim, pid: created.pid };
@@ -82,10 +83,6 @@ export const startShim = async (
     throw error;
   }
 };
-
-/** Pipes must belong to the container's root, or nobody in there could open /dev/stdout. */
-const streamOwner = ({ namespaces }: ContainerConfig): { ioUid?: number; ioGid?: number } =>
-  namespaces.user === 'host' ? {} : { ioUid: namespaces.user.hostUid, ioGid: namespaces.user.hostGid };
 
 const shimAddress = async (
   task: TaskKey,

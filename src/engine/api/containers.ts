@@ -1,10 +1,11 @@
+import { jsonOf } from '../../domain/any-value.ts';
 import { type Container, containerSubject, findContainer } from '../../domain/containers.ts';
 import { type ContainerId, ImageName, type Position, type Timestamp } from '../../domain/identity.ts';
 import { imageNameOf } from '../../domain/image-reference.ts';
 import { findImage, type Image } from '../../domain/images.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { signalNumber } from '../../domain/signals.ts';
-import { type Ended, findTask, isRunning } from '../../domain/tasks.ts';
+import { argsOf, type Ended, findTask, isRunning } from '../../domain/tasks.ts';
 import { listContainers } from '../../projections/container-list.ts';
 import { containerView, resolveContainer } from '../../projections/containers.ts';
 import { resolveImage } from '../../projections/images.ts';
@@ -75,18 +76,21 @@ export const containersApi = (engine: Engine): Part => ({
   inspect: async ({ at, ...target }, signal) => {
     const { world } = await viewsAt(engine, at, signal);
     const container = orThrow(resolveContainer(world, target.namespace, target.container));
-    const { namespace, id, config, snapshotter, snapshotKey } = container;
+    const { namespace, id, snapshotter, snapshotKey } = container;
     const execs = Object.values(findTask(world.task, namespace, id)?.execs ?? {});
     const here = findContainer(shown(engine).container, namespace, id) !== undefined;
     return {
       container: containerView(world, container),
-      config: JSON.stringify(config),
+      config:
+        container.made === 'here'
+          ? JSON.stringify(container.config)
+          : JSON.stringify(jsonOf(container.spec) ?? {}),
       snapshotter,
       snapshotKey,
-      logPath: here ? engine.ports.host.logOf(container).path : '',
+      logPath: here && container.made === 'here' ? engine.ports.host.logOf(container).path : '',
       execs: execs.map((exec) => ({
         id: exec.execId,
-        args: exec.process.args,
+        args: argsOf(exec),
         status: exec.status,
         ...(exec.status === 'running' ? { pid: exec.pid } : {}),
         ...(exec.status === 'ended' && 'exitCode' in exec.ended ? { exitCode: exec.ended.exitCode } : {}),
@@ -100,8 +104,19 @@ export const containersApi = (engine: Engine): Part => ({
     }
     return engine.ports.processes.read(await engine.ports.runtime.pids(key));
   },
-  logs: (target, options) => logs(engine, findOne(engine, target), options),
+  logs: (target, options) => {
+    const container = findOne(engine, target);
+    if (container.made === 'client') throw streamsElsewhere(container);
+    return logs(engine, container, options);
+  },
 });
+
+/** Its client made the streams and reads them: there is nothing of them here. */
+export const streamsElsewhere = ({ name }: Container): Rejection =>
+  new Rejection(
+    'failed-precondition',
+    `container '${name}' was made by a client of containerd's API, which holds its streams; ask that client for its output`,
+  );
 
 export const findOne = (engine: Engine, { namespace, container }: Named): Container =>
   orThrow(resolveContainer(shown(engine), namespace, container));

@@ -3,6 +3,7 @@ import type { ExecId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { signalNumber } from '../../domain/signals.ts';
 import { findTask, isRunning } from '../../domain/tasks.ts';
+import { processOf } from '../../projections/containers.ts';
 import { startExec } from '../../workflows/exec.ts';
 import type { Workflow } from '../../workflows/steps.ts';
 import { carryOut, signal, startTask } from '../../workflows/task.ts';
@@ -10,7 +11,7 @@ import { awaitEnd } from '../ending.ts';
 import type { Call, ContainersApi, Session } from '../ports/api.ts';
 import type { Attachment, OutputChunk } from '../ports/stdio.ts';
 import type { TaskKey } from '../ports/task-key.ts';
-import { create, findOne } from './containers.ts';
+import { create, findOne, streamsElsewhere } from './containers.ts';
 import { type Engine, orThrow, run, shown } from './engine.ts';
 
 type Part = Pick<ContainersApi, 'run' | 'startAttached' | 'attach' | 'exec'>;
@@ -31,7 +32,9 @@ export const sessionsApi = (engine: Engine): Part => ({
     return begin(engine, { namespace, id }, name, false, call, startTask({ namespace, id }));
   },
   attach: async (target, call) => {
-    const { namespace, id, name } = findOne(engine, target);
+    const container = findOne(engine, target);
+    if (container.made === 'client') throw streamsElsewhere(container);
+    const { namespace, id, name } = container;
     const task = findTask(shown(engine).task, namespace, id);
     if (!isRunning(task) || !task || !('pid' in task.state)) {
       throw new Rejection(
@@ -51,11 +54,17 @@ export const sessionsApi = (engine: Engine): Part => ({
     });
   },
   exec: async ({ process, cwd, detach, ...target }, call) => {
-    const { namespace, id, name, config } = findOne(engine, target);
+    const container = findOne(engine, target);
+    const { namespace, id, name } = container;
     const key = { namespace, id };
     const execId = `exec-${engine.ports.names.sortable()}` as ExecId;
-    const { env, secretEnv } = config.process;
-    const whole = { ...process, env: [...env, ...process.env], secretEnv, cwd: cwd ?? config.process.cwd };
+    const { env, cwd: ownCwd } = processOf(container);
+    const whole = {
+      ...process,
+      env: [...env, ...process.env],
+      secretEnv: container.made === 'here' ? container.config.process.secretEnv : [],
+      cwd: cwd ?? ownCwd,
+    };
     return begin(engine, key, name, detach, call, startExec(key, execId, whole), execId);
   },
 });

@@ -13,6 +13,10 @@ import type { EffectContext, Performers } from '../workflow-runner.ts';
 type Part = Pick<
   Performers,
   | 'create-task'
+  | 'create-client-task'
+  | 'create-client-exec'
+  | 'start-client-exec'
+  | 'update-task'
   | 'start-task'
   | 'tear-down-task'
   | 'purge-task'
@@ -112,6 +116,14 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
         await Promise.allSettled(parts);
       }
     },
+    'create-client-task': ({ container, order }) => {
+      const { runtime: choice, spec } = container;
+      return runtime.createOrdered({ task: taskKeyOf(container), runtime: choice, spec, order });
+    },
+    'create-client-exec': ({ execId, order, ...task }) => runtime.execOrdered(taskKeyOf(task), execId, order),
+    'start-client-exec': ({ execId, ...task }) => runtime.startExec(taskKeyOf(task), execId),
+    'update-task': ({ resources, annotations, ...task }) =>
+      runtime.updateOrdered(taskKeyOf(task), resources, annotations),
     'start-task': (task) => runtime.start(taskKeyOf(task)),
     'tear-down-task': async (address) => {
       const task = taskKeyOf(address);

@@ -119,7 +119,8 @@ export interface ContainerDetails {
   readonly execs: readonly {
     readonly id: string;
     readonly args: readonly string[];
-    readonly status: 'starting' | 'running' | 'ended';
+    /** The first two of a client's of containerd's API only. */
+    readonly status: 'creating' | 'created' | 'starting' | 'running' | 'ended';
     readonly pid?: number;
     readonly exitCode?: number;
   }[];
@@ -228,7 +229,12 @@ export interface LogApi {
     path: readonly { from: string; to: string; kind: string; since: Position }[];
     freed: readonly ToldEvent[];
   }>;
+  /**
+   * Checks files, signed heads and views.
+   * @param given heads kept elsewhere, and the public keys that the caller trusts; those that the log names when empty
+   */
   verify(
+    given: { readonly vkeys: readonly string[]; readonly notes: readonly string[] },
     progress: (checked: number, total: number) => void,
   ): Promise<Verdict & { readonly headHash: string; readonly checked: number }>;
 }

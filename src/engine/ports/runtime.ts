@@ -1,4 +1,6 @@
 import type { Observable } from 'rxjs';
+import type { AnyValue } from '../../domain/any-value.ts';
+import type { ClientOrder, ExecOrder } from '../../domain/client-order.ts';
 import type { ContainerConfig, ProcessConfig, Resources } from '../../domain/container-config.ts';
 import type { ExecId, Timestamp } from '../../domain/identity.ts';
 import type { FoundTask } from '../../workflows/repair.ts';
@@ -22,6 +24,8 @@ export type { TaskKey } from './task-key.ts';
  */
 export interface Runtime {
   create(request: TaskOrder): Promise<{ readonly pid: number }>;
+  /** As `create`, by the specification, root and streams of a client of containerd's API, which are used as they are. */
+  createOrdered(request: ClientTask): Promise<{ readonly pid: number }>;
   start(task: TaskKey): Promise<{ readonly pid: number }>;
   exec(
     task: TaskKey,
@@ -30,6 +34,8 @@ export interface Runtime {
     secrets: Secrets,
     stdio: StdioPaths,
   ): Promise<void>;
+  /** As `exec`, by a client's own process document and streams. */
+  execOrdered(task: TaskKey, execId: ExecId, order: ExecOrder): Promise<void>;
   startExec(task: TaskKey, execId: ExecId): Promise<{ readonly pid: number }>;
   /** Resolves when the process has exited; rejects with `unavailable` when its shim is gone. */
   wait(task: TaskKey, execId?: ExecId): Promise<Exit>;
@@ -41,7 +47,17 @@ export interface Runtime {
   /** Closes the shim's own end of standard input; to be called once `Attachment.closeStdin` has resolved. */
   closeStdin(task: TaskKey, execId?: ExecId): Promise<void>;
   update(task: TaskKey, resources: Resources): Promise<void>;
+  /** As `update`, by a client's own document. */
+  updateOrdered(
+    task: TaskKey,
+    resources: AnyValue,
+    annotations: Readonly<Record<string, string>>,
+  ): Promise<void>;
   pids(task: TaskKey): Promise<readonly number[]>;
+  /** As `pids`, with what the shim says of each. */
+  processes(task: TaskKey): Promise<readonly { readonly pid: number; readonly info?: AnyValue }[]>;
+  /** What the task uses, in the shim's own form. */
+  stats(task: TaskKey): Promise<AnyValue>;
   /**
    * Frees a stopped process; for the task itself also its shim and bundle. The rootfs stays mounted: the
    * caller unmounts it. Nothing happens where all is gone.
@@ -74,6 +90,14 @@ export interface CreateTask {
   readonly rootfs: string;
   readonly stdio: StdioPaths;
   readonly runtime: RuntimeChoice;
+}
+
+export interface ClientTask {
+  readonly task: TaskKey;
+  readonly runtime: { readonly name: string; readonly options?: AnyValue | undefined };
+  /** OCI runtime specification. */
+  readonly spec: AnyValue;
+  readonly order: ClientOrder;
 }
 
 /** A task to be made, while what it needs is still being made: that goes on while its shim starts. */

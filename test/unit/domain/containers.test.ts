@@ -91,3 +91,56 @@ describe('a container', () => {
       .thenRefused('not-found', /has no task/);
   });
 });
+
+describe('a container of a client', () => {
+  const client = containerEvents['client-container-created'].example;
+  const its = { namespace: client.namespace, id: client.id };
+  const made = { type: 'client-container-created', data: client } as const;
+  const updated = (change: object) =>
+    ({ type: 'client-container-updated', data: { ...its, change } }) as const;
+
+  it('is kept as it was given', () => {
+    given()
+      .when({ type: 'create-client-container', ...client })
+      .thenHappens(made);
+  });
+  it('shares ids and names with those of our own', () => {
+    given(created)
+      .when({ type: 'create-client-container', ...client, id: 'c0ffee' })
+      .thenRefused('already-exists', /'c0ffee' exists already/);
+    given(created)
+      .when({ type: 'create-client-container', ...client, id: 'web' })
+      .thenRefused('already-exists', /the name 'web' is in use/);
+    given(made)
+      .when({ type: 'create-container', ...example, name: client.id })
+      .thenRefused('already-exists', /the name 'decaf' is in use/);
+  });
+  it('is changed where something changes', () => {
+    const change = { imageName: 'other', labels: { a: '1' } };
+    given(made)
+      .when({ type: 'update-client-container', ...its, change })
+      .thenHappens(updated(change));
+    given(made)
+      .when({ type: 'update-client-container', ...its, change: { imageName: client.imageName, labels: {} } })
+      .thenHappens();
+  });
+  it('says of a new root which snapshotter it is of', () => {
+    given(made)
+      .when({ type: 'update-client-container', ...its, change: { snapshotKey: 'new' } })
+      .thenHappens(updated({ snapshotKey: 'new', snapshotter: 'overlayfs' }));
+  });
+  it('fits in the log, or is refused', () => {
+    const json = JSON.stringify({ padding: 'x'.repeat(1024 * 1024) });
+    given()
+      .when({ type: 'create-client-container', ...client, spec: { typeUrl: 't', json } })
+      .thenRefused('invalid-argument', /takes \d+ characters, more than \d+; make it smaller/);
+    given(made)
+      .when({ type: 'update-client-container', ...its, change: { spec: { typeUrl: 't', json } } })
+      .thenRefused('invalid-argument', /make it smaller/);
+  });
+  it('is no change that one of our own takes', () => {
+    given(created)
+      .when({ type: 'update-client-container', ...at, change: { imageName: 'other' } })
+      .thenRefused('failed-precondition', /was made by Shiplog/);
+  });
+});

@@ -9,6 +9,8 @@ import { type CommandInput, commandFrom, type EventInput, given, log, worldOf } 
 const at = { namespace: 'default', id: 'c0ffee' };
 const { process } = taskEvents['exec-requested'].example;
 const exec = { ...at, execId: 'e1' };
+const { order } = taskEvents['client-exec-requested'].example;
+const { resources, annotations } = taskEvents['task-update-requested'].example;
 
 const exists: EventInput[] = [
   { type: 'container-created', data: containerEvents['container-created'].example },
@@ -32,6 +34,9 @@ const commands: readonly CommandInput[] = [
   { type: 'request-resume', ...at },
   { type: 'request-signal', ...at, signal: 15, all: false },
   { type: 'request-exec', ...exec, process },
+  { type: 'request-update', ...at, resources, annotations },
+  { type: 'request-client-exec', ...exec, order },
+  { type: 'request-exec-start', ...exec },
   { type: 'record-task-created', ...at, pid: 7 },
   { type: 'record-task-started', ...at, pid: 7 },
   { type: 'record-task-failed', ...at, stage: 'create', exitCode: 127, error: 'not found' },
@@ -47,6 +52,9 @@ const commands: readonly CommandInput[] = [
   { type: 'record-exec-failed', ...exec, exitCode: 126, error: 'denied' },
   { type: 'record-exec-exit', ...exec, exitCode: 0, exitedAt: 9 },
   { type: 'record-exec-lost', ...exec, because: 'shim gone' },
+  { type: 'record-updated', ...at },
+  { type: 'record-client-exec-created', ...exec },
+  { type: 'record-exec-deleted', ...exec },
 ];
 
 // What each command leads to in each state of a task: its event, `.` nothing, `!` failed-precondition, `?` not-found,
@@ -59,6 +67,9 @@ const matrix = `
   request-resume        ?       ?      !        !       !        !       +      !       ?     task-resume-requested
   request-signal        ?       ?      !        +       +        +       +      !       ?     task-signal-requested
   request-exec          ?       ?      !        !       !        +       !      !       ?     exec-requested
+  request-update        ?       ?      !        +       +        +       +      !       ?     task-update-requested
+  request-client-exec   ?       ?      !        !       !        +       !      !       ?     client-exec-requested
+  request-exec-start    ?       ?      ?        ?       ?        ?       ?      ?       ?     exec-start-requested
   record-task-created   ?       ?      +        .       .        .       .      .       .     task-created
   record-task-started   ?       ?      .        +       +        .       .      .       .     task-started
   record-task-failed    ?       ?      +        +       +        +       +      .       .     task-failed
@@ -74,6 +85,9 @@ const matrix = `
   record-exec-failed    ?       ?      .        .       .        .       .      .       .     exec-failed
   record-exec-exit      ?       ?      .        .       .        .       .      .       .     exec-exited
   record-exec-lost      ?       ?      .        .       .        .       .      .       .     exec-lost
+  record-updated        ?       ?      +        +       +        +       +      +       +     task-updated
+  record-client-exec-created ?  ?      .        .       .        .       .      .       .     client-exec-created
+  record-exec-deleted   ?       ?      .        .       .        .       .      .       .     exec-deleted
 `;
 const codes = { '!': 'failed-precondition', '?': 'not-found', '=': 'already-exists' } as const;
 const [heads = [], ...rows] = matrix
@@ -221,5 +235,74 @@ describe('a task', () => {
     given(...exists, { type: 'container-removed', data: { ...at, name: 'web' } })
       .when({ type: 'request-task', ...at })
       .thenRefused('not-found', /container 'c0ffee' does not exist/);
+  });
+});
+
+describe('the task of a client', () => {
+  const ordered: EventInput = {
+    type: 'task-create-requested',
+    data: taskEvents['task-create-requested'].example,
+  };
+  const client: EventInput = {
+    type: 'client-container-created',
+    data: { ...containerEvents['client-container-created'].example, id: at.id },
+  };
+  const run: EventInput[] = [
+    client,
+    ordered,
+    { type: 'task-created', data: { ...at, pid: 7 } },
+    { type: 'task-start-requested', data: at },
+    { type: 'task-started', data: { ...at, pid: 7 } },
+  ];
+  const asked: EventInput = { type: 'client-exec-requested', data: { ...exec, order } };
+  const made: EventInput = { type: 'client-exec-created', data: exec };
+  const wanted: EventInput = { type: 'exec-start-requested', data: exec };
+  const begun: EventInput = { type: 'exec-started', data: { ...exec, pid: 8 } };
+
+  it('is ordered with the root and the streams of the client', () => {
+    const { order: wish } = taskEvents['task-create-requested'].example;
+    given(client)
+      .when({ type: 'request-task', ...at, order: wish })
+      .thenHappens(ordered);
+  });
+  it('keeps its pid and its container until the client deletes it', () => {
+    const ended: EventInput[] = [...run, { type: 'task-exited', data: { ...at, exitCode: 3, exitedAt: 9 } }];
+    expect(worldOf(log(...ended)).task.get('default/c0ffee')?.state).toMatchObject({
+      status: 'stopped',
+      pid: 7,
+      ended: { exitCode: 3 },
+    });
+    given(...ended)
+      .when({ type: 'remove-container', ...at })
+      .thenRefused('failed-precondition', /still has a task/);
+    given(...ended, { type: 'task-deleted', data: at })
+      .when({ type: 'remove-container', ...at })
+      .thenHappens({ type: 'container-removed', data: { ...at, name: at.id } });
+  });
+  it('has extra processes that are made, started and freed one step at a time', () => {
+    given(...run, asked)
+      .when({ type: 'request-exec-start', ...exec })
+      .thenRefused('failed-precondition', /'e1' is creating, not created/);
+    given(...run, asked, made)
+      .when({ type: 'request-exec-start', ...exec })
+      .thenHappens(wanted);
+    given(...run, asked, made, wanted)
+      .when({ type: 'record-exec-started', ...exec, pid: 8 })
+      .thenHappens(begun);
+    const ended: EventInput = { type: 'exec-exited', data: { ...exec, exitCode: 4, exitedAt: 9 } };
+    const execs = (...past: EventInput[]) => worldOf(log(...past)).task.get('default/c0ffee')?.execs;
+    expect(execs(...run, asked, made, wanted, begun, ended)).toMatchObject({
+      e1: { status: 'ended', pid: 8, ended: { exitCode: 4 } },
+    });
+    expect(execs(...run, asked, made, wanted, begun, ended, { type: 'exec-deleted', data: exec })).toEqual(
+      {},
+    );
+  });
+  it('has no extra process that its shim would not take', () => {
+    const refused: EventInput = { type: 'exec-failed', data: { ...exec, exitCode: 125, error: 'no' } };
+    given(...run, asked)
+      .when({ type: 'record-exec-failed', ...exec, exitCode: 125, error: 'no' })
+      .thenHappens(refused);
+    expect(worldOf(log(...run, asked, refused)).task.get('default/c0ffee')?.execs).toEqual({});
   });
 });

@@ -53,6 +53,16 @@ const labelled = (namespace: string, labels: Readonly<Record<string, string>>): 
     return snapshotter === undefined ? [] : [`snapshot/${namespace}/${snapshotter}/${value}`];
   });
 
+/** Who keeps the bearer, by its own word. */
+const namedBy = (namespace: string, labels: Readonly<Record<string, string>>): string[] =>
+  Object.entries(labels).flatMap(([name, value]) => {
+    const thing = /^containerd\.io\/gc\.bref\.(container|content|image)(?:[./].*)?$/.exec(name)?.[1];
+    const snapshotter = /^containerd\.io\/gc\.bref\.snapshot\.([^/]+)/.exec(name)?.[1];
+    if (snapshotter !== undefined) return [`snapshot/${namespace}/${snapshotter}/${value}`];
+    if (thing === undefined) return [];
+    return [`${thing === 'content' ? 'blob' : thing}/${namespace}/${value}`];
+  });
+
 export interface Marked {
   readonly reached: ReadonlySet<string>;
   /** Blobs and snapshots that nothing keeps. */
@@ -61,7 +71,7 @@ export interface Marked {
   readonly depth: ReadonlyMap<string, number>;
 }
 
-export const markAndSweep = (world: World, renames: Renames): Marked => {
+export const markAndSweep = (world: World, renames: Renames, now = 0): Marked => {
   const edges = new Map<string, string[]>();
   const roots: string[] = [];
   const sweepable: string[] = [];
@@ -69,7 +79,10 @@ export const markAndSweep = (world: World, renames: Renames): Marked => {
     edges.set(subject, [...out]);
     if (root) roots.push(subject);
   };
-  const rooted = (labels: Readonly<Record<string, string>>) => 'containerd.io/gc.root' in labels;
+  const rooted = (labels: Readonly<Record<string, string>>) =>
+    'containerd.io/gc.root' in labels || Date.parse(labels['containerd.io/gc.expire'] ?? '') * 1000 > now;
+  const pinned = new Set<string>();
+  const named: [keeper: string, bearer: string][] = [];
   for (const { namespace, name, target, labels } of world.image.values()) {
     const out = [`blob/${namespace}/${target.digest}`, ...labelled(namespace, labels)];
     add(`image/${namespace}/${name}`, true, out);
@@ -77,25 +90,34 @@ export const markAndSweep = (world: World, renames: Renames): Marked => {
   for (const { namespace, digest, labels } of world.content.blobs.values()) {
     add(`blob/${namespace}/${digest}`, rooted(labels), labelled(namespace, labels));
     sweepable.push(`blob/${namespace}/${digest}`);
+    for (const keeper of namedBy(namespace, labels)) named.push([keeper, `blob/${namespace}/${digest}`]);
   }
   for (const { namespace, snapshotter, key, parent, labels } of world.snapshot.values()) {
     const at = `snapshot/${namespace}/${snapshotter}`;
     const parents = parent === undefined ? [] : [`${at}/${parent}`];
     add(`${at}/${key}`, rooted(labels), [...parents, ...labelled(namespace, labels)]);
     sweepable.push(`${at}/${key}`);
+    for (const keeper of namedBy(namespace, labels)) named.push([keeper, `${at}/${key}`]);
   }
-  for (const { namespace, id, resources } of world.lease.values()) {
+  for (const { namespace, id, resources, labels } of world.lease.values()) {
     const subject = `lease/${namespace}/${id}`;
     const held = [...resources.values()].map((resource) => resourceSubject(namespace, resource));
-    add(subject, true, [...held, ...held.flatMap((one) => [...(renames.get(`${subject} ${one}`) ?? [])])]);
+    const flat = 'containerd.io/gc.flat' in labels;
+    const alone = held.filter((one) => flat && one.startsWith('blob/'));
+    for (const one of alone) pinned.add(one);
+    const whole = held.filter((one) => !alone.includes(one));
+    add(subject, true, [...whole, ...held.flatMap((one) => [...(renames.get(`${subject} ${one}`) ?? [])])]);
   }
-  for (const { namespace, id, image, snapshotter, snapshotKey, labels } of world.container.byId.values()) {
+  for (const container of world.container.byId.values()) {
+    const { namespace, id, snapshotter, snapshotKey, labels } = container;
+    const image = container.made === 'here' ? container.image : undefined;
     add(`container/${namespace}/${id}`, true, [
       `snapshot/${namespace}/${snapshotter}/${snapshotKey}`,
       ...(image ? [`blob/${namespace}/${image.digest}`] : []),
       ...labelled(namespace, labels),
     ]);
   }
+  for (const [keeper, bearer] of named) edges.get(keeper)?.push(bearer);
   const depth = new Map(roots.map((root) => [root, 0]));
   const queue = [...roots];
   for (const at of queue) {
@@ -106,5 +128,6 @@ export const markAndSweep = (world: World, renames: Renames): Marked => {
     }
   }
   const reached = new Set(depth.keys());
-  return { reached, depth, garbage: sweepable.filter((one) => !reached.has(one)) };
+  for (const one of pinned) if (edges.has(one)) depth.set(one, Math.min(1, depth.get(one) ?? 1));
+  return { reached, depth, garbage: sweepable.filter((one) => !reached.has(one) && !pinned.has(one)) };
 };

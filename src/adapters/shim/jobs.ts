@@ -1,0 +1,78 @@
+import type { ContainerConfig } from '../../domain/container-config.ts';
+import { Rejection } from '../../domain/rejection.ts';
+import type { ClientTask, TaskOrder } from '../../engine/ports/runtime.ts';
+import { anyOf } from './any.ts';
+import { type BundleRecord, runcRoot } from './bundle.ts';
+import type { ShimRuntimeOptions } from './options.ts';
+import { completedOptions, runcOptionsAny, takesRuncOptions } from './runc-options.ts';
+import type { ShimJob } from './start-shim.ts';
+
+/** What a shim is to do, and what the bundle notes of it. */
+export interface Work {
+  readonly job: ShimJob;
+  readonly record: BundleRecord;
+}
+
+/** A task of our own: the specification is made here. @param config with every namespace to join as a path */
+export const ownWork = (
+  request: TaskOrder,
+  config: ContainerConfig,
+  shim: string,
+  bundle: string,
+  options: ShimRuntimeOptions,
+): Work => {
+  const { task, runtime, rootfs } = request;
+  const runtimeBinary = runtime.binary ?? options.runtimeBinary ?? 'runc';
+  const root = runcRoot(options.stateDirectory);
+  const specify = async () => {
+    const [secrets, stdio] = await Promise.all([request.secrets, request.stdio]);
+    return {
+      text: await options.specification.container({ ...request, config, secrets, stdio }, bundle),
+      stdio,
+    };
+  };
+  const ours = takesRuncOptions(shim)
+    ? runcOptionsAny({ binaryName: runtimeBinary, root, ...streamOwner(config) })
+    : undefined;
+  return {
+    job: { task, specify, rootfs: [], options: ours },
+    record: { version: 1, shim, runtimeBinary, rootfs },
+  };
+};
+
+/** Pipes must belong to the container's root, or nobody in there could open /dev/stdout. */
+const streamOwner = ({ namespaces }: ContainerConfig): { ioUid?: number; ioGid?: number } =>
+  namespaces.user === 'host' ? {} : { ioUid: namespaces.user.hostUid, ioGid: namespaces.user.hostGid };
+
+/** A task of a client's: what it gave is handed on. */
+export const clientWork = (
+  { task, runtime, spec, order }: ClientTask,
+  shim: string,
+  bundle: string,
+  options: ShimRuntimeOptions,
+): Work => {
+  if (!('json' in spec)) {
+    throw new Rejection('invalid-argument', `the specification of container '${task.id}' is no JSON text`);
+  }
+  const ours = { binaryName: options.runtimeBinary ?? 'runc', root: runcRoot(options.stateDirectory) };
+  const given = order.options ?? runtime.options;
+  const fallback = takesRuncOptions(shim) ? runcOptionsAny(ours) : undefined;
+  const complete = given === undefined ? undefined : completedOptions(anyOf(given), ours);
+  const { stdin, stdout, stderr, terminal, rootfs } = order;
+  const { binaryName, root } = complete ?? ours;
+  return {
+    job: {
+      task,
+      specify: async () => ({ text: spec.json, stdio: { stdin, stdout, stderr, terminal } }),
+      rootfs,
+      options: complete?.any ?? fallback,
+    },
+    record: {
+      version: 1,
+      shim,
+      runtimeBinary: binaryName,
+      rootfs: `${bundle}/rootfs`,
+      ...(root === ours.root ? {} : { runtimeRoot: root }),
+    },
+  };
+};
