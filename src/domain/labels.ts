@@ -25,6 +25,13 @@ export const gcLabels = {
   content: 'containerd.io/gc.ref.content',
   /** Prefix; the rest is `<snapshotter>[/…]`. The value is a snapshot key. */
   snapshot: 'containerd.io/gc.ref.snapshot.',
+  /** On a lease: it holds its content alone, not what that refers to. */
+  flat: 'containerd.io/gc.flat',
+  /** Prefixes as above, the other way round: the value names what keeps the bearer. */
+  backContainer: 'containerd.io/gc.bref.container',
+  backContent: 'containerd.io/gc.bref.content',
+  backImage: 'containerd.io/gc.bref.image',
+  backSnapshot: 'containerd.io/gc.bref.snapshot.',
 } as const;
 
 /** The label that holds a layer's uncompressed digest on its blob. */

@@ -65,6 +65,7 @@ export class Collector {
       const garbage = collectable(this.#ledger.head.references, {
         limit: batchSize,
         ingestsBefore: (wall - ingestAge) as Timestamp,
+        now: wall,
       });
       if (garbage.length === 0) return removed;
       removed.push(...(await this.#ledger.dispatch(removalCommands(garbage), cause)));

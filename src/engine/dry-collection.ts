@@ -37,6 +37,6 @@ const tried = (
  */
 export const wouldCollect = (views: Views, now: Timestamp): readonly Fact<DomainEvent>[] => {
   const expired = tried(views, [{ type: 'expire-leases', now }], now).views;
-  const garbage = collectable(expired.references, { ingestsBefore: (now - ingestAge) as Timestamp });
+  const garbage = collectable(expired.references, { ingestsBefore: (now - ingestAge) as Timestamp, now });
   return tried(expired, removalCommands(garbage), now).facts;
 };

@@ -3,9 +3,11 @@ import type { Position, Timestamp } from '../domain/identity.ts';
 import type { Command } from '../domain/world.ts';
 import {
   type Collectable,
+  disconnect,
   keepersOf,
   later,
   type ReferenceGraph,
+  type ReferenceNode,
   remove,
   searchRoot,
 } from './reference-graph.ts';
@@ -18,31 +20,46 @@ export interface CollectOptions {
   readonly limit?: number;
   /** Also give up writes of content that began before this and that no lease holds; none when absent. */
   readonly ingestsBefore?: Timestamp;
+  /** What is kept for its own sake up to a time is free from then on; the beginning of time when absent. */
+  readonly now?: Timestamp;
 }
+
+const isRootAt =
+  (now: Timestamp) =>
+  ({ root, rootUntil }: ReferenceNode): boolean =>
+    root || (rootUntil !== undefined && rootUntil > now);
 
 const garbageOf = (
   graph: ReferenceGraph,
   subject: Subject,
-  { ingestsBefore = 0 as Timestamp }: CollectOptions,
+  { ingestsBefore = 0 as Timestamp, now = 0 as Timestamp }: CollectOptions,
   cutOffBy: Position | undefined,
 ): Garbage | undefined => {
   const node = graph.nodes.get(subject);
   const thing = node?.collectable;
-  if (!thing || (thing.kind === 'ingest' && thing.startedAt >= ingestsBefore)) return undefined;
+  if (!thing || isRootAt(now)(node)) return undefined;
+  if (thing.kind === 'ingest' && thing.startedAt >= ingestsBefore) return undefined;
   const freedBy = later(node.lost, cutOffBy);
   return freedBy === undefined ? thing : { ...thing, freedBy };
+};
+
+/** A thing that is only held alone stays, but keeps nothing: the graph without what it keeps others by. */
+const cutOff = (graph: ReferenceGraph, subject: Subject, at: Position | undefined): ReferenceGraph => {
+  const edges = graph.nodes.get(subject)?.out.values() ?? [];
+  const cut = [...edges].reduce((rest, edge) => disconnect(rest, edge, at), graph);
+  return { ...cut, suspects: cut.suspects.delete(subject) };
 };
 
 /** By subject, the event that cut it off from the last root. */
 type Circle = ReadonlyMap<Subject, Position | undefined>;
 
 /** Things that keep only one another: everything seen on the way back from a suspect that meets no root. */
-const circles = (graph: ReferenceGraph): Circle => {
+const circles = (graph: ReferenceGraph, isRoot: (node: ReferenceNode) => boolean): Circle => {
   const live = new Set<Subject>();
   const dead = new Map<Subject, Position | undefined>();
   for (const suspect of graph.suspects.values()) {
     if (live.has(suspect) || dead.has(suspect)) continue;
-    const { found, nodes } = searchRoot(graph, suspect);
+    const { found, nodes } = searchRoot(graph, suspect, Number.POSITIVE_INFINITY, isRoot);
     if (found) {
       for (const node of nodes) live.add(node);
       continue;
@@ -78,7 +95,7 @@ const childrenFirst = (graph: ReferenceGraph, dead: Circle): readonly Subject[] 
  * still names it (but for circles). Costs what the garbage costs, not what the store holds.
  */
 export const collectable = (graph: ReferenceGraph, options: CollectOptions = {}): readonly Garbage[] => {
-  const limit = options.limit ?? Number.POSITIVE_INFINITY;
+  const { limit = Number.POSITIVE_INFINITY, now = 0 as Timestamp } = options;
   const garbage: Garbage[] = [];
   let rest = graph;
   let circle: Circle = new Map();
@@ -87,13 +104,17 @@ export const collectable = (graph: ReferenceGraph, options: CollectOptions = {})
     for (const subject of queue) {
       const found = garbageOf(rest, subject, options, circle.get(subject));
       if (!found) continue;
-      if (garbage.length >= limit) return garbage;
-      garbage.push(found);
       const kept = [...(rest.nodes.get(subject)?.out.values() ?? [])];
-      rest = remove(rest, subject, found.freedBy);
+      if (rest.pins.has(subject)) {
+        rest = cutOff(rest, subject, found.freedBy);
+      } else {
+        if (garbage.length >= limit) return garbage;
+        garbage.push(found);
+        rest = remove(rest, subject, found.freedBy);
+      }
       for (const { to } of kept) if (rest.free.has(to)) queue.push(to);
     }
-    circle = circles(rest);
+    circle = circles(rest, isRootAt(now));
     queue = [...childrenFirst(rest, circle)];
   } while (queue.length > 0);
   return garbage;

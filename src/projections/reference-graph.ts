@@ -26,7 +26,9 @@ export type EdgeKind =
   | 'root'
   | 'image'
   | 'lease'
-  | 'label';
+  | 'label'
+  /** The kept thing names its keeper itself. */
+  | 'back';
 
 export interface Edge {
   readonly from: Subject;
@@ -38,8 +40,10 @@ export interface Edge {
   readonly byLabel: boolean;
   /** The active key that a lease holds, where `to` is what that key became when it was committed. */
   readonly via?: Subject;
+  /** Keeps its target alone: nothing that the target refers to is kept by this. */
+  readonly flat?: true;
 }
-export type NewEdge = Pick<Edge, 'to' | 'kind' | 'byLabel' | 'via'>;
+export type NewEdge = Pick<Edge, 'to' | 'kind' | 'byLabel' | 'via' | 'flat'>;
 
 /** What gc may take away. */
 export type Collectable =
@@ -62,6 +66,12 @@ export interface ReferenceNode {
   readonly collectable?: Collectable;
   /** Kept for its own sake. */
   readonly root: boolean;
+  /** Kept for its own sake up to this time. */
+  readonly rootUntil?: Timestamp;
+  /** Whether what it holds is held alone. */
+  readonly flat?: true;
+  /** Keepers that it names itself, whether they are here or not. */
+  readonly back?: readonly Subject[];
   readonly out: PersistentMap<Edge>;
   /** Position of the event that took the latest of its lost references away. */
   readonly lost?: Position;
@@ -73,6 +83,10 @@ export interface ReferenceGraph {
   readonly nodes: PersistentMap<ReferenceNode>;
   /** Edges by the subject they point at, whether that is here or not; never an empty map. */
   readonly incoming: PersistentMap<PersistentMap<Edge>>;
+  /** The flat ones among edges, which are not in `incoming`. */
+  readonly pins: PersistentMap<PersistentMap<Edge>>;
+  /** By the subject of a keeper, the things that name it. */
+  readonly named: PersistentMap<PersistentMap<Subject>>;
   /** Nodes, not roots, that nothing points at: garbage for certain. */
   readonly free: PersistentMap<Subject>;
   /**
@@ -84,26 +98,43 @@ export interface ReferenceGraph {
 export const emptyGraph: ReferenceGraph = {
   nodes: PersistentMap.empty(),
   incoming: PersistentMap.empty(),
+  pins: PersistentMap.empty(),
+  named: PersistentMap.empty(),
   free: PersistentMap.empty(),
   suspects: PersistentMap.empty(),
 };
 
-/** A graph from all but who is kept by whom, which the keepers tell. */
-export const graphOf = (rest: Omit<ReferenceGraph, 'incoming'>): ReferenceGraph => {
-  const incoming = new Map<Subject, Edge[]>();
-  for (const node of rest.nodes.values()) {
-    for (const edge of node.out.values()) {
-      const edges = incoming.get(edge.to);
-      if (edges === undefined) incoming.set(edge.to, [edge]);
-      else edges.push(edge);
-    }
-  }
-  const keepers = (edges: readonly Edge[]) =>
-    PersistentMap.from(edges.map((edge) => [inKey(edge), edge] as const));
+/** What follows from the rest of a graph. */
+export type DerivedParts = 'incoming' | 'pins' | 'named';
+
+/** A graph from all but who is kept by whom, which the keepers tell, and the named. */
+export const graphOf = (rest: Omit<ReferenceGraph, DerivedParts>): ReferenceGraph => {
+  const nodes = [...rest.nodes];
+  const edges = nodes.flatMap(([, node]) => [...node.out.values()]);
+  const byTarget = (some: readonly Edge[]) =>
+    grouped(some.map((edge) => [edge.to, inKey(edge), edge] as const));
   return {
     ...rest,
-    incoming: PersistentMap.from([...incoming].map(([subject, edges]) => [subject, keepers(edges)] as const)),
+    incoming: byTarget(edges.filter(({ flat }) => !flat)),
+    pins: byTarget(edges.filter(({ flat }) => flat)),
+    named: grouped(
+      nodes.flatMap(([bearer, { back = [] }]) =>
+        back.map((keeper) => [keeper, bearer, bearer as Subject] as const),
+      ),
+    ),
   };
+};
+
+const grouped = <V>(
+  rows: readonly (readonly [group: string, key: string, value: V])[],
+): PersistentMap<PersistentMap<V>> => {
+  const groups = new Map<string, (readonly [string, V])[]>();
+  for (const [group, key, value] of rows) {
+    const entries = groups.get(group);
+    if (entries === undefined) groups.set(group, [[key, value]]);
+    else entries.push([key, value]);
+  }
+  return PersistentMap.from([...groups].map(([group, entries]) => [group, PersistentMap.from(entries)]));
 };
 
 const outKey = ({ kind, to, via }: NewEdge) => `${kind} ${to} ${via ?? ''}`;
@@ -112,22 +143,34 @@ const inKey = ({ kind, from, via }: Edge) => `${kind} ${from} ${via ?? ''}`;
 export const keepersOf = (graph: ReferenceGraph, subject: Subject): Iterable<Edge> =>
   graph.incoming.get(subject)?.values() ?? [];
 
+/** Those that hold a thing alone. */
+export const pinsOf = (graph: ReferenceGraph, subject: Subject): Iterable<Edge> =>
+  graph.pins.get(subject)?.values() ?? [];
+
 /** How many keepers an event looks at before it leaves the question to the next collection. */
 const LOOK_BACK = 32;
+
+const keptForEver = (node: ReferenceNode): boolean => node.root;
 
 /**
  * Walks back over keepers, depth first, until a root is met.
  * @param most nodes to look at before giving up
+ * @param isRoot what counts as one
  * @returns the nodes on the way to the root, or all that were seen where there is none among them
  */
 export const searchRoot = (
   graph: ReferenceGraph,
   start: Subject,
   most = Number.POSITIVE_INFINITY,
+  isRoot: (node: ReferenceNode) => boolean = keptForEver,
 ): { readonly found: boolean; readonly nodes: readonly Subject[] } => {
   const seen = new Set<Subject>([start]);
   const way = [{ subject: start, keepers: keepersOf(graph, start)[Symbol.iterator]() }];
-  if (graph.nodes.get(start)?.root) return { found: true, nodes: [start] };
+  const meetsRoot = (subject: Subject): boolean => {
+    const node = graph.nodes.get(subject);
+    return node !== undefined && isRoot(node);
+  };
+  if (meetsRoot(start)) return { found: true, nodes: [start] };
   for (let last = way.at(-1); last !== undefined; last = way.at(-1)) {
     const next = last.keepers.next();
     if (next.done) {
@@ -136,7 +179,7 @@ export const searchRoot = (
     }
     const { from } = next.value;
     if (seen.has(from)) continue;
-    if (graph.nodes.get(from)?.root) return { found: true, nodes: way.map(({ subject }) => subject) };
+    if (meetsRoot(from)) return { found: true, nodes: way.map(({ subject }) => subject) };
     if (seen.size >= most) break;
     seen.add(from);
     way.push({ subject: from, keepers: keepersOf(graph, from)[Symbol.iterator]() });
@@ -166,18 +209,19 @@ const withLost = (node: ReferenceNode, lost: Position | undefined): ReferenceNod
 
 /** Takes an edge from its target; the source's own list is the caller's. */
 const unpoint = (graph: ReferenceGraph, edge: Edge, at: Position | undefined): ReferenceGraph => {
-  const rest = graph.incoming.get(edge.to)?.delete(inKey(edge));
+  const list = listOf(edge);
+  const rest = graph[list].get(edge.to)?.delete(inKey(edge));
   const node = graph.nodes.get(edge.to);
   const next: ReferenceGraph = {
     ...graph,
-    incoming:
-      rest === undefined || rest.size === 0
-        ? graph.incoming.delete(edge.to)
-        : graph.incoming.set(edge.to, rest),
+    [list]:
+      rest === undefined || rest.size === 0 ? graph[list].delete(edge.to) : graph[list].set(edge.to, rest),
     nodes: node ? graph.nodes.set(edge.to, withLost(node, later(node.lost, at))) : graph.nodes,
   };
   return settle(next, edge.to);
 };
+
+const listOf = ({ flat }: Edge) => (flat ? 'pins' : 'incoming');
 
 /** Adds an edge to a node that is here; nothing changes where it is there already. */
 export const connect = (
@@ -189,11 +233,12 @@ export const connect = (
   const node = graph.nodes.get(from);
   if (!node || node.out.has(outKey(made))) return graph;
   const edge: Edge = { ...made, from, since };
-  const keepers = graph.incoming.get(edge.to) ?? PersistentMap.empty<Edge>();
+  const list = listOf(edge);
+  const keepers = graph[list].get(edge.to) ?? PersistentMap.empty<Edge>();
   const next: ReferenceGraph = {
     ...graph,
     nodes: graph.nodes.set(from, { ...node, out: node.out.set(outKey(edge), edge) }),
-    incoming: graph.incoming.set(edge.to, keepers.set(inKey(edge), edge)),
+    [list]: graph[list].set(edge.to, keepers.set(inKey(edge), edge)),
   };
   return settle(next, edge.to);
 };
@@ -205,6 +250,11 @@ export const disconnect = (graph: ReferenceGraph, edge: Edge, at: Position | und
   const nodes = graph.nodes.set(edge.from, { ...node, out: node.out.delete(outKey(edge)) });
   return unpoint({ ...graph, nodes }, edge, at);
 };
+
+/** The edge by which a thing is kept by a keeper that it names. */
+export const backEdge = (graph: ReferenceGraph, keeper: Subject, bearer: Subject): Edge | undefined =>
+  graph.nodes.get(keeper)?.out.get(outKey(backTo(bearer)));
+export const backTo = (bearer: Subject): NewEdge => ({ to: bearer, kind: 'back', byLabel: false });
 
 /**
  * Makes a node, or changes what it is and keeps. Edges that stay keep the position that made them.
@@ -224,7 +274,7 @@ export const put = (
   let next: ReferenceGraph = { ...graph, nodes: graph.nodes.set(subject, node) };
   const wanted = new Set(edges.map(outKey));
   for (const edge of node.out.values()) {
-    if (which(edge) && !wanted.has(outKey(edge))) next = disconnect(next, edge, at);
+    if (edge.kind !== 'back' && which(edge) && !wanted.has(outKey(edge))) next = disconnect(next, edge, at);
   }
   for (const edge of edges) next = connect(next, subject, edge, at);
   return settle(next, subject);
