@@ -9,7 +9,7 @@ import type { Clock } from './ports/clock.ts';
 import type { Log } from './ports/log.ts';
 import type { Logger } from './ports/logger.ts';
 import { emptyViews, type Views } from './views.ts';
-import { encodeViews, ViewsDecoder, viewsSchema } from './views-codec.ts';
+import { encodeViews, shapeOf, ViewsDecoder, viewsSchema } from './views-codec.ts';
 
 /** What moves on while events are recorded. */
 export interface Moving {
@@ -170,12 +170,16 @@ export class SavedViews {
   async #load(at: Position): Promise<Views | undefined> {
     try {
       const { header, lines } = await this.#store.open(at);
-      if (header.schema !== viewsSchema) throw new Rejection('failed-precondition', otherSchema);
+      const shape = shapeOf(header.schema);
+      // What can be folded again is; only where nothing can make it again is another version's brought up to date.
+      if (shape === undefined || (header.schema !== viewsSchema && !this.#isLast(at))) {
+        throw new Rejection('failed-precondition', otherSchema);
+      }
       // Nothing before the horizon can be read; a log with that horizon was pruned behind this checkpoint.
       if (at > this.#log.horizon && header.last !== (await this.#lastBefore(at))) {
         throw new Rejection('failed-precondition', otherLog);
       }
-      const decoder = new ViewsDecoder();
+      const decoder = new ViewsDecoder(shape);
       for await (const batch of lines) for (const line of batch) decoder.take(line);
       const views = decoder.views();
       if (views.world.position !== at) throw new Rejection('data-loss', `it holds another position`);
@@ -188,13 +192,18 @@ export class SavedViews {
 
   /** Lets go of what can't be used; but what nothing can make again is kept for a person to look at. */
   async #discard(at: Position, because: string): Promise<void> {
-    const { horizon } = this.#log;
-    const last = horizon > 0n && at === horizon;
+    const last = this.#isLast(at);
     const consequence = last ? 'it is left as it is' : 'it was removed';
     this.#logger.warn(`a checkpoint of the state can't be used: ${because}; ${consequence}`, {
       position: String(at),
     });
     if (!last) await this.#store.remove(at);
+  }
+
+  /** Whether nothing can make the checkpoint of a position again. */
+  #isLast(at: Position): boolean {
+    const { horizon } = this.#log;
+    return horizon > 0n && at === horizon;
   }
 
   get #retention(): Retention {

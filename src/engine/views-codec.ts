@@ -1,5 +1,4 @@
 import { PersistentMap } from '../domain/persistent-map.ts';
-import { eventTables } from '../domain/world.ts';
 import { graphOf } from '../projections/reference-graph.ts';
 import { emptyViews, type Views } from './views.ts';
 
@@ -14,19 +13,29 @@ import { emptyViews, type Views } from './views.ts';
  * `$` before it. What follows from the rest is left out: who is kept by whom, since the keepers tell.
  */
 
-/** To be raised whenever what the views hold, or what an event does to them, changes. */
-const SCHEMA = 1;
+/**
+ * Number of the shape. To be raised, with a step in {@link upcasts}, whenever what the views hold, or what an event does to
+ * them, changes. Another kind of event alone changes nothing: of what it fills, older views have nothing.
+ */
+export const viewsShape = 1;
+/** What saved views are of, beside which later versions say what they are of. */
+export const viewsSchema = `views ${viewsShape}`;
+
+/** The number of the shape that saved views have; undefined where this version does not know it. */
+export const shapeOf = (schema: string): number | undefined => {
+  // What was saved before the first release named the kinds of events behind a comma.
+  const shape = Number(/^views (\d+)(?:,|$)/.exec(schema)?.[1]);
+  return shape >= 1 && shape <= viewsShape ? shape : undefined;
+};
+
+/** Values and maps of views, by their path, its names joined with `/`. */
+type Parts = Map<string, unknown>;
 
 /**
- * What saved views must have been made by to be of use: the shape of the views, and every kind of event with its
- * version, since a new one may mean that old events are folded otherwise.
+ * Steps from one shape to the next, the first from 1 to 2. Kept for ever: the views at the horizon of a pruned log can't be
+ * folded again. Each shape has a checkpoint in test/golden.
  */
-export const viewsSchema = [
-  `views ${SCHEMA}`,
-  ...Object.values(eventTables)
-    .flatMap((table) => Object.entries(table).map(([type, { version }]) => `${type} ${version}`))
-    .sort(),
-].join(', ');
+export const upcasts: readonly ((parts: Parts) => void)[] = [];
 
 type Path = readonly string[];
 /** One line: a value at a path, the beginning of a map there, or an entry of the map begun last. */
@@ -66,22 +75,32 @@ function* linesAt(at: Path, value: unknown): Generator<string, void> {
   }
 }
 
-/** What is written of views; `incoming` follows from the rest. */
-const savedOf = ({ world, references: { incoming: _, ...references } }: Views) => ({ world, references });
+/** What is written of views; who is kept by whom follows from the rest. */
+const savedOf = ({ world, references: { nodes, free, suspects } }: Views) => ({
+  world,
+  references: { nodes, free, suspects },
+});
 type Saved = ReturnType<typeof savedOf>;
 
 /** The lines of views, each without its line break; costs what is taken. */
 export const encodeViews = (views: Views): Generator<string, void> => linesAt([], savedOf(views));
 
-const leaves = (value: unknown, at: Path = []): readonly string[] =>
-  isRecord(value) ? Object.entries(value).flatMap(([key, one]) => leaves(one, [...at, key])) : [at.join('/')];
-const expected = new Set(leaves(savedOf(emptyViews)));
+function* leavesOf(value: unknown, at: Path = []): Generator<[path: string, value: unknown], void> {
+  if (!isRecord(value)) yield [at.join('/'), value];
+  else for (const [key, one] of Object.entries(value)) yield* leavesOf(one, [...at, key]);
+}
+const expected: ReadonlyMap<string, unknown> = new Map(leavesOf(savedOf(emptyViews)));
 
 /** Puts views together again from the lines of {@link encodeViews}, given one after another. */
 export class ViewsDecoder {
-  readonly #root: Record<string, unknown> = {};
-  readonly #missing = new Set(expected);
-  #section: { readonly at: Path; map: PersistentMap<unknown> } | undefined;
+  readonly #shape: number;
+  readonly #parts: Parts = new Map();
+  #section: { readonly at: string; map: PersistentMap<unknown> } | undefined;
+
+  /** @param shape that the lines are of, as {@link shapeOf} tells */
+  constructor(shape: number = viewsShape) {
+    this.#shape = shape;
+  }
 
   /** @throws Error for a line that is none of those that views have */
   take(text: string): void {
@@ -93,32 +112,40 @@ export class ViewsDecoder {
       return;
     }
     this.#close();
-    if (!this.#missing.delete(line.at.join('/')))
-      throw new TypeError(`${line.at.join('/')} is unknown or twice`);
-    if ('is' in line) this.#put(line.at, line.is);
-    else this.#section = { at: line.at, map: PersistentMap.empty() };
+    const at = line.at.join('/');
+    if (this.#parts.has(at)) throw new TypeError(`${at} comes twice`);
+    this.#parts.set(at, 'is' in line ? line.is : undefined);
+    if (!('is' in line)) this.#section = { at, map: PersistentMap.empty() };
   }
 
-  /** The views, once all lines were given. @throws Error where some are missing */
+  /**
+   * The views, once all lines were given. Maps that are missing are empty: their events were not known yet.
+   * @throws Error where other parts are missing, or some are unknown
+   */
   views(): Views {
     this.#close();
-    const [missing] = this.#missing;
-    if (missing !== undefined) throw new TypeError(`${missing} is missing`);
-    const { world, references } = this.#root as unknown as Saved;
+    for (const upcast of upcasts.slice(this.#shape - 1)) upcast(this.#parts);
+    for (const at of this.#parts.keys()) if (!expected.has(at)) throw new TypeError(`${at} is unknown`);
+    const root: Record<string, unknown> = {};
+    for (const [at, empty] of expected) {
+      if (!this.#parts.has(at) && !(empty instanceof PersistentMap)) throw new TypeError(`${at} is missing`);
+      put(root, at.split('/'), this.#parts.get(at) ?? empty);
+    }
+    const { world, references } = root as unknown as Saved;
     return { world, references: graphOf(references) };
   }
 
   #close(): void {
-    if (this.#section !== undefined) this.#put(this.#section.at, this.#section.map);
+    if (this.#section !== undefined) this.#parts.set(this.#section.at, this.#section.map);
     this.#section = undefined;
   }
-
-  #put(at: Path, value: unknown): void {
-    let into = this.#root;
-    for (const key of at.slice(0, -1)) {
-      into[key] ??= {};
-      into = into[key] as Record<string, unknown>;
-    }
-    into[at.at(-1) ?? ''] = value;
-  }
 }
+
+const put = (root: Record<string, unknown>, at: Path, value: unknown): void => {
+  let into = root;
+  for (const key of at.slice(0, -1)) {
+    into[key] ??= {};
+    into = into[key] as Record<string, unknown>;
+  }
+  into[at.at(-1) ?? ''] = value;
+};

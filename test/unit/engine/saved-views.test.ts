@@ -10,6 +10,7 @@ import type { Log } from '../../../src/engine/ports/log.ts';
 import type { Logger } from '../../../src/engine/ports/logger.ts';
 import { SavedViews } from '../../../src/engine/saved-views.ts';
 import { Timeline } from '../../../src/engine/timeline.ts';
+import { encodeViews } from '../../../src/engine/views-codec.ts';
 import { at, inTemporaryDirectory, memoryFolder } from '../../support/log-events.ts';
 import { plain } from '../../support/plain.ts';
 
@@ -192,6 +193,20 @@ describe('a log whose beginning was pruned', () => {
         code: 'data-loss',
         message: expect.stringMatching(/begins at position 400.*put back the checkpoint of position 400/),
       });
+    }));
+
+  it('takes the checkpoint of its horizon also from an earlier version, and no other', () =>
+    inHost(async ({ log, directory }) => {
+      const { seen, full } = await pruned(log, directory);
+      const { saved, store, warnings } = await startOn(seen, directory);
+      const views = await saved.below(at(400));
+      const schema = 'views 1, a kind of event that was known 1';
+      await store.save({ position: at(400), schema, last: '' }, encodeViews(views));
+      expect(plain(await saved.restore())).toEqual(full);
+      expect(warnings).toEqual([]);
+      await store.save({ position: at(500), schema, last: '' }, encodeViews(views));
+      expect(plain(await saved.restore())).toEqual(full);
+      expect(warnings.join()).toMatch(/another version of Shiplog made it; it was removed/);
     }));
 
   it('keeps a damaged checkpoint of its horizon for a person to look at', () =>
