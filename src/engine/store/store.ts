@@ -1,5 +1,6 @@
 import type { Store } from '../ports/store/store.ts';
 import { contentStore } from './content.ts';
+import { diffService } from './diff.ts';
 import { imageStore } from './images.ts';
 import { leaseStore } from './leases.ts';
 import { namespaceStore } from './namespaces.ts';
@@ -12,5 +13,6 @@ export const storeOf = (parts: StoreParts): Store => ({
   content: contentStore(parts),
   images: imageStore(parts),
   leases: leaseStore(parts),
+  diff: diffService(parts),
   snapshots: snapshotServices(parts, { overlayfs: parts.ports.snapshots }),
 });

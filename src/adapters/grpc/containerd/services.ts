@@ -1,6 +1,7 @@
 import type { ServiceDescriptor } from '../../../client/grpc-service.ts';
 import type { Store } from '../../../engine/ports/store/store.ts';
 import { Content } from '../../../gen/containerd/services/content/v1/content_pb.ts';
+import { Diff } from '../../../gen/containerd/services/diff/v1/diff_pb.ts';
 import { Images } from '../../../gen/containerd/services/images/v1/images_pb.ts';
 import { Leases } from '../../../gen/containerd/services/leases/v1/leases_pb.ts';
 import { Namespaces } from '../../../gen/containerd/services/namespaces/v1/namespace_pb.ts';
@@ -8,6 +9,7 @@ import { Snapshots } from '../../../gen/containerd/services/snapshots/v1/snapsho
 import { Version } from '../../../gen/containerd/services/version/v1/version_pb.ts';
 import type { Service } from '../handlers.ts';
 import { contentService } from './content.ts';
+import { diffService } from './diff.ts';
 import { imagesService } from './images.ts';
 import { leasesService } from './leases.ts';
 import { namespacesService } from './namespaces.ts';
@@ -29,5 +31,6 @@ export const addContainerdServices = (add: AddService, store: Store, build: Buil
   add(Content, contentService(store.content));
   add(Images, imagesService(store.images));
   add(Leases, leasesService(store.leases));
+  add(Diff, diffService(store.diff));
   add(Snapshots, snapshotsService(store.snapshots));
 };

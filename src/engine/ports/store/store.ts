@@ -1,4 +1,5 @@
 import type { ContentStore } from './content.ts';
+import type { DiffService } from './diff.ts';
 import type { ImageStore } from './images.ts';
 import type { LeaseStore } from './leases.ts';
 import type { NamespaceStore } from './namespaces.ts';
@@ -15,4 +16,5 @@ export interface Store {
   readonly images: ImageStore;
   readonly leases: LeaseStore;
   readonly snapshots: SnapshotServices;
+  readonly diff: DiffService;
 }
