@@ -14,7 +14,7 @@ export const dist = join(root, 'dist');
 /** Loaded from node_modules at run time: they hold binaries. */
 export const natives = ['koffi', 'fs-ext', '@node-rs/crc32'];
 
-const programs = { shiplogd: 'src/main.ts', shiplog: 'src/cli.ts' };
+const programs = { shiplogd: 'src/main.ts', shiplog: 'src/cli.ts', 'shiplog-verify': 'src/verify.ts' };
 
 const isSideEntry = (file) => /^(?:.*-)?worker\.ts$|-(?:worker-)?main\.ts$/.test(file);
 

@@ -119,7 +119,7 @@ const fill = async (stage, manifest) => {
     `${JSON.stringify({ name, version, description, license, type }, null, 2)}\n`,
   );
   mkdirSync(join(stage, 'usr/bin'), { recursive: true });
-  for (const program of ['shiplog', 'shiplogd']) {
+  for (const program of ['shiplog', 'shiplogd', 'shiplog-verify']) {
     symlinkSync(`../lib/shiplog/bin/${program}`, join(stage, 'usr/bin', program));
   }
   copy(join(root, 'packaging/shiplogd.service'), join(stage, 'lib/systemd/system/shiplogd.service'));

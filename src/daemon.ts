@@ -214,7 +214,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       keeping,
       about,
       heads,
-      proofs: proofsApi({ log, ledger, heads, notary }),
+      proofs: proofsApi({ log, ledger, heads, notary, leaves: home.leaves, timeline, program: version }),
       ...copy,
     }),
     store: storeOf({ ledger, ports, collector, removals }),

@@ -92,7 +92,7 @@ const without = (value: unknown, steps: readonly string[], at: readonly string[]
 
 const isLength = (value: object, step: string): boolean => Array.isArray(value) && !/^\d+$/.test(step);
 
-const isIdentifying = (at: readonly string[]): boolean => {
+export const isIdentifying = (at: readonly string[]): boolean => {
   const last = at.at(-1) ?? '';
   const labelled = at.at(-2) === 'labels' || at.at(-2) === 'annotations';
   return labelled ? last.startsWith(systemLabel) : at.some((step) => identifying.has(step));
@@ -129,7 +129,7 @@ const countTexts = (value: unknown): number => {
 };
 
 /** A text takes at least as many bytes in JSON as it has UTF-16 units, so a marker of fewer units always fits. */
-const markerFor = (text: string, at: readonly string[]): string => {
+export const markerFor = (text: string, at: readonly string[]): string => {
   // A variable without its name would be no variable: the container's record could not be read as one.
   const kept = at.at(-2) === 'env' ? text.slice(0, text.indexOf('=') + 1) : '';
   const room = text.length - kept.length;

@@ -21,7 +21,7 @@ export interface FoldRange {
 
 /** Facts of the log in order, in slices short enough that what is done with one keeps nobody waiting. */
 export async function* slicesOf(
-  log: Log,
+  log: Pick<Log, 'read'>,
   { from, to, signal }: { readonly from: Position; readonly to: Position; readonly signal?: AbortSignal },
 ): AsyncGenerator<readonly Fact<DomainEvent>[]> {
   if (from >= to) return;
@@ -44,7 +44,10 @@ export async function* slicesOf(
  * @returns the views after each slice; the last are those at `to`, and `from` where there is nothing to fold
  * @throws the signal's reason; Rejection `data-loss` for an event that this version can't read
  */
-export async function* fold(log: Log, { from, to, signal }: FoldRange): AsyncGenerator<Views, void> {
+export async function* fold(
+  log: Pick<Log, 'read'>,
+  { from, to, signal }: FoldRange,
+): AsyncGenerator<Views, void> {
   let views = from;
   const range = { from: from.world.position, to, ...(signal === undefined ? {} : { signal }) };
   for await (const facts of slicesOf(log, range)) {

@@ -394,6 +394,18 @@ export const fakeApi = (parts: Parts = {}): FakeApi => {
         note('proofs.tiles', undefined);
         yield { path: 'checkpoint', bytes: Buffer.from(someTreeHead.note) };
       },
+      slice: async function* (query, call) {
+        note('proofs.slice', query, call);
+        yield {
+          kind: 'begin',
+          ...{ program: '0', hostId: 'h', from: position(3n), to: position(4n), keys: [], schema: 's' },
+          ...{ heads: [someTreeHead], proof: { left: [], right: [] }, state: 'empty', redact: query.redact },
+        };
+        yield {
+          kind: 'events',
+          events: [{ entry: Buffer.from('entry'), payload: Buffer.from('payload'), standIn: false }],
+        };
+      },
       keys: () => ({ keys: [{ vkey: 'shiplog/h+00000000+AA==', since: '1' }], stopped: 'key-missing' }),
       rotateKey: async (call) => {
         note('proofs.rotateKey', undefined, call);

@@ -1,6 +1,7 @@
 import { position, type Timestamp } from '../../domain/identity.ts';
 import type { KeyView, ProofDocument, ProofsApi, TreeHead } from '../../engine/ports/proofs.ts';
 import type { Proofs } from '../../gen/shiplog/v1/proofs_pb.ts';
+import { atOf, atRequired } from './at.ts';
 import type { Service } from './handlers.ts';
 import { numberOf } from './parse.ts';
 import { slicePartsOf } from './slices.ts';
@@ -24,6 +25,11 @@ export const proofsService = (api: ProofsApi): Service<typeof Proofs> => ({
     proofMessage(await api.proveConsistency(position(olderSize), position(newerSize))),
   async *tiles() {
     for await (const { path, bytes } of api.tiles()) yield { path, data: bytes };
+  },
+  async *slice({ from, to, redact }, call) {
+    const end = atOf(to);
+    const query = { from: atRequired(from), redact, ...(end === undefined ? {} : { to: end }) };
+    for await (const { path, bytes } of slicePartsOf(api.slice(query, call))) yield { path, data: bytes };
   },
   keys: async () => keysMessage(api.keys()),
   rotateKey: async (_, call) => keysMessage(await api.rotateKey(call)),

@@ -6,6 +6,8 @@ export interface Damage {
   /** Byte offset in the file. */
   readonly offset: number;
   readonly what: string;
+  /** Of the first event that is not what was written, where that can be told. */
+  readonly position?: number;
 }
 
 /** Damage that is no torn tail. Nothing is skipped: whoever meets it stops. */

@@ -1,9 +1,10 @@
+import type { Envelope } from '../../domain/envelope.ts';
 import { type Position, position } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
-import type { LeafSource } from '../../engine/ports/proofs.ts';
-import { HASH_BYTES, leafHash } from '../../tlog/hash.ts';
+import type { LeafEntry, LeafSource } from '../../engine/ports/proofs.ts';
+import { HASH_BYTES, hashHex, leafHash, sameHash, sha256 } from '../../tlog/hash.ts';
 import { LogDamage } from './failure.ts';
-import { SEGMENT_HEADER_BYTES } from './format.ts';
+import { headField, readU64, SALT_BYTES, SEGMENT_HEADER_BYTES } from './format.ts';
 import { countOf, type EventPlace, firstOf, placesOf } from './group.ts';
 import type { LogFiles } from './log-files.ts';
 import { outOfOrder } from './read.ts';
@@ -28,13 +29,29 @@ export const leavesOf = (files: Pick<LogFiles, 'segments'>): LeafSource => ({
   },
   async *entries(from, to) {
     for await (const { bytes, places } of placesBetween(files, from, to)) {
-      yield places.map(({ headAt, headEnd, dataAt, dataEnd }) => ({
-        entry: bytes.slice(headAt, headEnd),
-        data: bytes.slice(dataAt, dataEnd),
-      }));
+      yield places.map(({ headAt, headEnd, dataAt, dataEnd }) =>
+        leafEntry(Buffer.from(bytes.subarray(headAt, headEnd)), Buffer.from(bytes.subarray(dataAt, dataEnd))),
+      );
     }
   },
 });
+
+/** @param entry a copy, as is `data` */
+const leafEntry = (entry: Buffer, data: Buffer): LeafEntry => {
+  const vouched = entry.subarray(headField.dataHash, headField.dataHash + HASH_BYTES);
+  const found = sha256(data);
+  return {
+    entry,
+    data,
+    ...(sameHash(found, vouched) ? {} : { differs: hashHex(found) }),
+    event: () => {
+      const { type, version, subject, meta } = JSON.parse(entry.toString('utf8', headField.text)) as Envelope;
+      const fields: unknown = JSON.parse(data.toString('utf8', SALT_BYTES));
+      const at = position(BigInt(readU64(entry, headField.position)));
+      return { type, version, subject, data: fields, meta, position: at };
+    },
+  };
+};
 
 interface Places {
   /** Valid until the next ones are asked for. */

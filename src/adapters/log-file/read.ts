@@ -157,6 +157,7 @@ export const outOfOrder = (file: string, offset: number, due: number, found: num
     file,
     offset,
     what: `the group begins at position ${found} where ${due} is due`,
+    position: due,
   });
 
 /** Keeps a file open for as long as a generator over it runs, to its end or not. */

@@ -152,7 +152,7 @@ const writeAgain = (disk: Disk, path: string, from: number, to: number): Promise
   });
 
 /** Reads the last segment from its header to the end of its last whole group. @throws LogDamage */
-const findEnd = async (file: DiskFile, path: string, header: SegmentHeader, size: number) => {
+export const findEnd = async (file: DiskFile, path: string, header: SegmentHeader, size: number) => {
   const index = new SparseIndex();
   let { base: next, chain } = header;
   let end = SEGMENT_HEADER_BYTES;

@@ -139,13 +139,13 @@ class SegmentCheck {
     const again = await this.#groupsFrom(file, stop.offset);
     if (again === undefined) return;
     if (again.offset > stop.offset) return this.#judge(file, again);
-    if (tail === 'damage') throw new LogDamage({ file: path, ...stop });
+    if (tail === 'damage') throw new LogDamage({ file: path, ...stop, position: this.#next });
     this.#torn = { file: path, offset: stop.offset };
   }
 
   #group({ bytes, offset }: Chunk, at: number): void {
     const { path: file } = this.#job;
-    const damage = (what: string) => new LogDamage({ file, offset: offset + at, what });
+    const damage = (what: string) => new LogDamage({ file, offset: offset + at, what, position: this.#next });
     const first = firstOf(bytes, at);
     if (first !== this.#next) throw outOfOrder(file, offset + at, this.#next, first);
     if (chainBefore(bytes, at) !== this.#chain) throw damage('the hash chain breaks before this group');

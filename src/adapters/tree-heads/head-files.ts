@@ -50,10 +50,13 @@ const headsIn = (bytes: Buffer): { heads: TreeHead[]; end: number } => {
 /** Signed heads, in files that are only appended to: `00000000.heads`, …; `latest` is a copy of the newest. */
 export class HeadFiles {
   readonly #directory: string;
+  readonly #readOnly: boolean;
   #opened: Promise<Opened> | undefined;
 
-  constructor(directory: string) {
+  /** @param readOnly changes nothing: what a crash left stays, and no head can be kept */
+  constructor(directory: string, readOnly = false) {
     this.#directory = directory;
+    this.#readOnly = readOnly;
   }
 
   async latest(): Promise<TreeHead | undefined> {
@@ -63,7 +66,7 @@ export class HeadFiles {
   /** Every head, oldest first. @throws Rejection `data-loss` where a file is damaged */
   async *all(): AsyncGenerator<TreeHead> {
     const { names } = await this.#open();
-    for (const name of [...names]) yield* (await this.#read(name)).heads;
+    for (const name of [...names]) yield* (await this.#read(name, this.#readOnly)).heads;
   }
 
   /** The oldest head of a size. */
@@ -112,13 +115,13 @@ export class HeadFiles {
 
   /** Cuts what a crash left at the end of the last file. */
   async #find(): Promise<Opened> {
-    await makeFolder(this.#directory);
+    if (!this.#readOnly) await makeFolder(this.#directory);
     const names = (await namesIn(this.#directory)).filter((name) => /^\d{8}\.heads$/.test(name));
     const opened: Opened = { names, size: 0, latest: undefined };
     for (const name of names.toReversed()) {
       const { heads, end, bytes } = await this.#read(name, true);
       if (name === names.at(-1)) {
-        if (end < bytes) await truncate(join(this.#directory, name), end);
+        if (end < bytes && !this.#readOnly) await truncate(join(this.#directory, name), end);
         opened.size = end;
       }
       opened.latest = heads.at(-1);

@@ -3,12 +3,21 @@ import { type Position, position, type Timestamp } from '../../domain/identity.t
 import { Rejection } from '../../domain/rejection.ts';
 import type { HeadCheck, LeafSource, ProofDocument, TreeHead, TreeHeads } from '../../engine/ports/proofs.ts';
 import { formatCheckpoint, parseCheckpoint, timeLine } from '../../tlog/checkpoint.ts';
+import { CompactRange, coverOf } from '../../tlog/compact-range.ts';
 import { formatConsistencyProof, formatEventProof } from '../../tlog/document.ts';
 import { TlogError } from '../../tlog/error.ts';
-import { type Hash, leafHash } from '../../tlog/hash.ts';
+import { HASH_BYTES, type Hash, leafHash, sameHash } from '../../tlog/hash.ts';
 import { parseVerifier, type Verifier } from '../../tlog/key.ts';
 import { openNote, parseNote, signNote } from '../../tlog/note.ts';
-import { proveConsistency, proveInclusion, verifyConsistency, verifyInclusion } from '../../tlog/proof.ts';
+import {
+  proveConsistency,
+  proveInclusion,
+  proveRange,
+  type RangeProof,
+  rootOfRange,
+  verifyConsistency,
+  verifyInclusion,
+} from '../../tlog/proof.ts';
 import { encodeBundle, TILE_WIDTH, tilePath, tilesSince } from '../../tlog/tile.ts';
 import { checkHeads, type HeadToCheck } from './check-heads.ts';
 import { HeadFiles, headOf } from './head-files.ts';
@@ -123,6 +132,29 @@ export const createTreeHeads = (options: TreeHeadsOptions): TreeHeads => {
     return { text, head: to };
   };
 
+  const range = async (from: Position, to: Position, head: TreeHead): Promise<RangeProof> => {
+    const [begin, end, size] = [Number(from), Number(to), Number(head.size)];
+    const within = new CompactRange(begin);
+    for await (const { hashes } of leaves.leaves(from, to)) {
+      for (let at = 0; at < hashes.length; at += HASH_BYTES) within.append(hashes.slice(at, at + HASH_BYTES));
+    }
+    const split = coverOf(0, begin).length;
+    const proofOf = (hashes: readonly Hash[]): RangeProof => ({
+      left: hashes.slice(0, split),
+      right: hashes.slice(split),
+    });
+    const { root } = parseHead(head);
+    const hashes = await proven(
+      head,
+      async () => {
+        const { left, right } = await proveRange(begin, end, size, tree.source(size));
+        return [...left, ...right];
+      },
+      (proof) => sameHash(rootOfRange(within, size, proofOf(proof)), root),
+    );
+    return proofOf(hashes);
+  };
+
   const hint = async (): Promise<string> => (await keys.signers()).at(-1)?.verifier.vkey ?? '';
 
   return {
@@ -153,9 +185,12 @@ export const createTreeHeads = (options: TreeHeadsOptions): TreeHeads => {
     proveRange: (from, to, head) => inTurn(() => range(from, to, head)),
     checking: async ({ horizon: from, vkeys, notes }) => {
       try {
+        const verifiers = vkeys.map(parseVerifier);
+        const toCheck: HeadToCheck[] = [];
         for (const note of notes) toCheck.push({ ...headOpened(note, verifiers), given: true });
         for await (const head of heads.all())
           toCheck.push({ ...headOpened(head.note, verifiers), given: false });
+        return await checkHeads({ heads: toCheck, horizon: from, leaves, tree });
       } catch (error) {
         if (error instanceof TlogError) return settled(error.message);
         if (!(error instanceof MissingTile)) throw error;
@@ -174,16 +209,19 @@ export const createTreeHeads = (options: TreeHeadsOptions): TreeHeads => {
   };
 };
 
+/** A check that can only come out one way. */
+const settled = (message: string): HeadCheck => ({
+  take: async () => undefined,
+  verdict: async () => ({ ok: false, message }),
+});
+
 /** A tile is missing, or one is too short: then there is no proof yet. */
 const tryProof = async (make: () => Promise<readonly Hash[]>): Promise<readonly Hash[] | undefined> => {
   try {
     return await make();
-        const verifiers = vkeys.map(parseVerifier);
-        const toCheck: HeadToCheck[] = [];
   } catch (error) {
     if (error instanceof MissingTile || error instanceof TlogError) return undefined;
     throw error;
-        return await checkHeads({ heads: toCheck, horizon: from, leaves, tree });
   }
 };
 
@@ -209,12 +247,6 @@ async function* bundles(leaves: LeafSource, horizon: number, size: number) {
     const entries: Uint8Array[] = [];
     for await (const some of leaves.entries(position(BigInt(first)), position(BigInt(end)))) {
       for (const { entry } of some) entries.push(entry);
-/** A check that can only come out one way. */
-const settled = (message: string): HeadCheck => ({
-  take: async () => undefined,
-  verdict: async () => ({ ok: false, message }),
-});
-
     }
     const tile = { level: 'entries', index: first / TILE_WIDTH, width: end - first } as const;
     yield { path: tilePath(tile), bytes: encodeBundle(entries) };

@@ -1,17 +1,9 @@
-import type { Ledger } from '../ledger.ts';
-import type { Notary } from '../notary.ts';
-import type { Log } from '../ports/log.ts';
-import type { KeyView, ProofsApi, TreeHeads } from '../ports/proofs.ts';
-
-export interface ProofParts {
-  readonly log: Log;
-  readonly ledger: Ledger;
-  readonly heads: TreeHeads;
-  readonly notary: Notary;
-}
+import type { KeyView, ProofsApi } from '../ports/proofs.ts';
+import { type SliceParts, slice } from './slice.ts';
 
 /** What the log can prove. */
-export const proofsApi = ({ log, ledger, heads, notary }: ProofParts): ProofsApi => {
+export const proofsApi = (parts: SliceParts): ProofsApi => {
+  const { log, ledger, heads, notary } = parts;
   const keyView = (): KeyView => ledger.durable.world.signing;
   return {
     head: async ({ fresh }) => (fresh ? undefined : await heads.latest()) ?? notary.sign(true),
@@ -23,6 +15,7 @@ export const proofsApi = ({ log, ledger, heads, notary }: ProofParts): ProofsApi
     },
     proveConsistency: (older, newer) => heads.proveConsistency(older, newer),
     tiles: () => heads.tiles(),
+    slice: (query, call) => slice(parts, query, call),
     keys: keyView,
     rotateKey: async ({ cause }) => {
       await notary.rotate(cause);

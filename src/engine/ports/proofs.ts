@@ -1,5 +1,7 @@
+import type { Recorded } from '../../domain/envelope.ts';
 import type { Position, Timestamp } from '../../domain/identity.ts';
 import type { SigningFault, SigningKey } from '../../domain/signing.ts';
+import type { At } from './at.ts';
 import type { Call } from './call.ts';
 
 /**
@@ -25,6 +27,9 @@ export interface LeafBatch {
 export interface LeafEntry {
   readonly entry: Uint8Array;
   readonly data: Uint8Array;
+  /** Hash of the data, hexadecimal, where it is not the one in the entry: it was redacted. */
+  readonly differs?: string;
+  readonly event: () => Recorded;
 }
 
 /** A signed statement of what the log was: how many events, and the root of the tree over them. */
@@ -92,25 +97,20 @@ export interface TreeHeads {
   tiles(): AsyncIterable<TileFile>;
 }
 
+/** Hashes of the subtrees before and after a stretch of the log, from left to right. */
+export interface RangeHashes {
+  readonly left: readonly Uint8Array[];
+  readonly right: readonly Uint8Array[];
+}
+
 export interface VerifyOrder {
   readonly horizon: Position;
+  /** Public keys that may have signed. */
   readonly vkeys: readonly string[];
   /** Heads that were kept elsewhere. */
   readonly notes: readonly string[];
 }
 
-/** The state of the signing key. */
-export interface KeyView {
-  /** Oldest first; the last one signs. */
-  readonly keys: readonly SigningKey[];
-  readonly stopped?: SigningFault;
-}
-  /** Public keys that may have signed. */
-
-/** What the log can prove (driving). */
-export interface ProofsApi {
-  /** The newest head. @param fresh sign one of all that is durable now */
-  head(options: { fresh: boolean }): Promise<TreeHead>;
 /** Holds a log against signed heads while somebody reads through it. */
 export interface HeadCheck {
   /**
@@ -123,12 +123,63 @@ export interface HeadCheck {
   verdict(): Promise<Verdict>;
 }
 
+/** The state of the signing key. */
+export interface KeyView {
+  /** Oldest first; the last one signs. */
+  readonly keys: readonly SigningKey[];
+  readonly stopped?: SigningFault;
+}
+
+/** What the log can prove (driving). */
+export interface ProofsApi {
+  /** The newest head. @param fresh sign one of all that is durable now */
+  head(options: { fresh: boolean }): Promise<TreeHead>;
   heads(since?: Timestamp): AsyncIterable<TreeHead>;
   proveEvent(at: Position, size?: Position): Promise<ProofDocument>;
   proveConsistency(older: Position, newer: Position): Promise<ProofDocument>;
   tiles(): AsyncIterable<TileFile>;
+  /** A stretch of the log to take along: events, state, proofs. */
+  slice(query: SliceQuery, call: Call): AsyncIterable<SlicePiece>;
   keys(): KeyView;
   rotateKey(call: Call): Promise<KeyView>;
   /** Begins anew with another key where the old one can't sign. */
   replaceKey(call: Call): Promise<KeyView>;
+}
+
+export interface SliceQuery {
+  readonly from: At;
+  /** Exclusive; what is durable when absent. */
+  readonly to?: At;
+  /** Types of events and subjects whose payloads are left out. */
+  readonly redact: readonly string[];
+}
+
+/** A slice comes as one `begin`, the lines of its state, its events. */
+export type SlicePiece =
+  | ({ readonly kind: 'begin' } & SliceBegin)
+  | { readonly kind: 'state'; readonly lines: readonly string[] }
+  | { readonly kind: 'events'; readonly events: readonly SliceEvent[] };
+
+export interface SliceBegin {
+  readonly program: string;
+  readonly hostId: string;
+  readonly from: Position;
+  readonly to: Position;
+  /** By size; the last one covers the slice. */
+  readonly heads: readonly TreeHead[];
+  readonly keys: readonly string[];
+  readonly proof: RangeHashes;
+  /** What the lines of the state are made by. */
+  readonly schema: string;
+  /** That of an empty log, as it was, without the values of events that are left out, or not here. */
+  readonly state: 'empty' | 'whole' | 'cleaned' | 'left-out';
+  readonly redact: readonly string[];
+  readonly reason?: string;
+}
+
+export interface SliceEvent {
+  readonly entry: Uint8Array;
+  /** Salted data, else JSON of `version` and `data` that stand for it. */
+  readonly payload: Uint8Array;
+  readonly standIn: boolean;
 }

@@ -42,7 +42,14 @@ const hostWith = async (fault?: Awaited<ReturnType<TreeHeads['check']>>) => {
       signed.push({ head, by: vkeys });
       return head;
     },
-    ...{ heads: unused, proveEvent: unused, proveConsistency: unused, checking: unused, tiles: unused },
+    ...{
+      heads: unused,
+      proveEvent: unused,
+      proveConsistency: unused,
+      proveRange: unused,
+      checking: unused,
+      tiles: unused,
+    },
   };
   const { logger, lines } = keptLogger();
   const names = { hex64: () => '', sortable: () => 'c', spoken: () => '' };

@@ -25,7 +25,12 @@ const adapterImports = [
   'src/gen/',
   'src/adapters/syscalls/',
   'src/tlog/',
+  'src/slice/',
 ];
+
+const roots = ['main', 'daemon', 'log-home', 'cli', 'verify', 'verify-log', 'bundle'].map(
+  (name) => `src/${name}.ts`,
+);
 
 export const parts: readonly Part[] = [
   {
@@ -66,6 +71,14 @@ export const parts: readonly Part[] = [
     node: ['node:crypto'],
   },
   {
+    // What a slice of the log is, for those who make, open and verify one.
+    name: 'slice',
+    holds: inside('src/slice/'),
+    mayImport: () => ['src/slice/', 'src/tlog/', 'src/domain/'],
+    packages: ['zod', 'tar-stream'],
+    node: ['node:crypto', 'node:fs', 'node:stream/promises', 'node:zlib'],
+  },
+  {
     name: 'client',
     holds: inside('src/client/'),
     mayImport: () => ['src/domain/', 'src/gen/', 'src/client/'],
@@ -89,7 +102,7 @@ export const parts: readonly Part[] = [
   },
   {
     name: 'the composition root',
-    holds: (path) => ['src/main.ts', 'src/daemon.ts', 'src/log-home.ts', 'src/cli.ts'].includes(path),
+    holds: (path) => roots.includes(path),
     mayImport: () => ['src/', 'package.json'],
     packages: 'any',
     node: 'any',

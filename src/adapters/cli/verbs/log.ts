@@ -31,6 +31,10 @@ export const verb: Verb = {
       summary: 'Take texts out of an event; every proof still holds',
       load: () => import('./log/redact.ts'),
     },
+    slice: {
+      summary: 'Take a stretch of the log along, with its proofs',
+      load: () => import('./log/slice.ts'),
+    },
     tiles: {
       summary: 'Write the log as a folder for transparency-log tools',
       load: () => import('./log/tiles.ts'),
