@@ -19,12 +19,23 @@ export const aftermathOf = (event: Fact<DomainEvent>): Workflow<void> | undefine
   }
 };
 
-/** Whether an event can have left something unreferenced, so that collecting is worth while. */
-export const leavesGarbage = ({ type }: Fact<DomainEvent>): boolean =>
-  type === 'image-removed' ||
-  type === 'image-updated' ||
-  type === 'container-removed' ||
-  type === 'lease-deleted' ||
-  type === 'lease-resource-removed' ||
-  type === 'blob-labelled' ||
-  type === 'snapshot-labelled';
+/**
+ * Whether an event takes something away that may have kept other things, so that collecting is worth while. Labels are
+ * left to the collection at intervals, as in containerd: a client that labels what it has just written must find it again.
+ */
+export const leavesGarbage = ({ type, data }: Fact<DomainEvent>): boolean => {
+  switch (type) {
+    case 'image-removed':
+    case 'image-updated':
+    case 'container-removed':
+    case 'lease-deleted':
+    case 'lease-resource-removed':
+      return true;
+    case 'blob-removed':
+    case 'snapshot-removed':
+      // A collection goes on by itself until nothing is left.
+      return data.cause.by === 'request';
+    default:
+      return false;
+  }
+};
