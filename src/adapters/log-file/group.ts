@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { crc32c } from '@node-rs/crc32';
-import type { Envelope, Recorded } from '../../domain/envelope.ts';
+import type { Recorded } from '../../domain/envelope.ts';
 import { position } from '../../domain/identity.ts';
 import {
   ALIGNMENT,
@@ -13,6 +13,7 @@ import {
   readU64,
   SALT_BYTES,
 } from './format.ts';
+import { headOf } from './head-text.ts';
 
 /** Reading groups back. Offsets are into a buffer that holds whole groups. */
 
@@ -93,8 +94,7 @@ export const decodeGroup = (bytes: Buffer, at: number, from: number, to: number,
     const headEnd = headText + bytes.readUInt32LE(headAt + headField.textBytes);
     const dataEnd = dataAt + bytes.readUInt32LE(headAt + headField.dataBytes);
     if (next >= from) {
-      const head = JSON.parse(bytes.toString('utf8', headText, headEnd)) as Envelope;
-      const { type, version, subject, meta } = head;
+      const { type, version, subject, meta } = headOf(bytes.toString('utf8', headText, headEnd));
       const data: unknown = JSON.parse(bytes.toString('utf8', dataAt + SALT_BYTES, dataEnd));
       into.push({ type, version, subject, data, meta, position: position(BigInt(next)) });
     }
