@@ -27,11 +27,32 @@ interface Branch<V> {
 type Node<V> = Leaf<V> | Collision<V> | Branch<V>;
 
 /** FNV-1a over UTF-16 code units with a final mix, so that short keys use the high bits too. */
-const hashOf = (key: string): number => {
+const computedHash = (key: string): number => {
   let hash = 0x811c9dc5;
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   return hash ^ (hash >>> 13);
+};
+
+/** Hashes of keys met lately: those of an event come up several times, and are long. A key has one place in it. */
+const REMEMBERED = 1024;
+const rememberedKeys: string[] = new Array(REMEMBERED).fill('');
+const rememberedHashes = new Int32Array(REMEMBERED);
+/** Shorter keys are hashed sooner than they are looked up. Longer ones would be held in memory for long. */
+const WORTH = { least: 16, most: 512 };
+
+const hashOf = (key: string): number => {
+  const { length } = key;
+  if (length < WORTH.least || length > WORTH.most) return computedHash(key);
+  // Ids differ in their last characters; some keys end with a space.
+  const ending =
+    key.charCodeAt(length - 2) ^ (key.charCodeAt(length - 3) << 3) ^ (key.charCodeAt(length - 4) << 6);
+  const place = (ending ^ Math.imul(length, 37)) & (REMEMBERED - 1);
+  if (rememberedKeys[place] === key) return rememberedHashes[place] ?? 0;
+  const hash = computedHash(key);
+  rememberedKeys[place] = key;
+  rememberedHashes[place] = hash;
+  return hash;
 };
 
 const popcount = (bits: number): number => {
@@ -125,12 +146,44 @@ const find = <V>(root: Node<V> | undefined, key: string, hash: number): Leaf<V> 
   return undefined;
 };
 
-function* leaves<V>(node: Node<V> | undefined): Generator<Leaf<V>, void> {
-  if (node === undefined) return;
-  if (node.kind === 'leaf') yield node;
-  else if (node.kind === 'collision') yield* node.leaves;
-  else for (const child of node.children) yield* leaves(child);
+/** Goes over leaves in the order of their hashes. By hand, since a generator in a generator shows in a replay. */
+class Walk<V, T> implements IterableIterator<T, undefined> {
+  readonly #take: (leaf: Leaf<V>) => T;
+  /** From the root to where the walk is: nodes beside one another, and how many of them are behind it. */
+  readonly #levels: (readonly Node<V>[])[] = [];
+  readonly #passed: number[] = [];
+
+  constructor(root: Node<V> | undefined, take: (leaf: Leaf<V>) => T) {
+    this.#take = take;
+    if (root !== undefined) this.#enter([root]);
+  }
+
+  #enter(nodes: readonly Node<V>[]): void {
+    this.#levels.push(nodes);
+    this.#passed.push(0);
+  }
+
+  next(): IteratorResult<T, undefined> {
+    for (let last = this.#levels.length - 1; last >= 0; last = this.#levels.length - 1) {
+      const at = this.#passed[last] ?? 0;
+      const node = this.#levels[last]?.[at];
+      if (node === undefined) {
+        this.#levels.pop();
+        this.#passed.pop();
+        continue;
+      }
+      this.#passed[last] = at + 1;
+      if (node.kind === 'leaf') return { done: false, value: this.#take(node) };
+      this.#enter(node.kind === 'branch' ? node.children : node.leaves);
+    }
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
 }
+const leaves = <V>(node: Node<V> | undefined) => new Walk(node, (leaf: Leaf<V>) => leaf);
 
 /** A key whose values in two maps are not the same one. */
 export interface Difference<V> {
@@ -211,15 +264,15 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
     return new PersistentMap(without(this.#root, key, hash, 0), this.size - 1);
   }
 
-  *[Symbol.iterator](): Generator<readonly [string, V], void> {
-    for (const leaf of leaves(this.#root)) yield [leaf.key, leaf.value];
+  [Symbol.iterator](): IterableIterator<readonly [string, V], undefined> {
+    return new Walk(this.#root, (leaf: Leaf<V>) => [leaf.key, leaf.value] as const);
   }
 
-  *keys(): Generator<string, void> {
-    for (const leaf of leaves(this.#root)) yield leaf.key;
+  keys(): IterableIterator<string, undefined> {
+    return new Walk(this.#root, (leaf: Leaf<V>) => leaf.key);
   }
 
-  *values(): Generator<V, void> {
-    for (const leaf of leaves(this.#root)) yield leaf.value;
+  values(): IterableIterator<V, undefined> {
+    return new Walk(this.#root, (leaf: Leaf<V>) => leaf.value);
   }
 }
