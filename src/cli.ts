@@ -1,5 +1,6 @@
 import { run } from './adapters/cli/run.ts';
 import type { Fleet } from './engine/ports/fleet.ts';
+import type { OpenedPast, PastOrder } from './engine/ports/past.ts';
 
 /** Reads logs of many hosts where they are together; loaded when asked for. @throws Rejection `invalid-argument` */
 const openFleet = async (connectionString: string): Promise<Fleet> => {
@@ -9,6 +10,10 @@ const openFleet = async (connectionString: string): Promise<Fleet> => {
   ]);
   return fleetOf(openFleetLogs({ connectionString }));
 };
+
+/** Serves a log that is kept, in this process; loaded when asked for. */
+const openPast = async (order: PastOrder): Promise<OpenedPast> =>
+  (await import('./bundle.ts')).openPast(order);
 
 /** The program `shiplog`: the process around `run`. */
 const io = {
@@ -20,7 +25,7 @@ const io = {
   signals: process,
   now: () => Date.now(),
 };
-run(process.argv.slice(2), io, { openFleet }).then(
+run(process.argv.slice(2), io, { openFleet, openPast }).then(
   (exitCode) => {
     // Not `exitCode = …`: an open standard input would keep the process until someone pressed a key.
     process.exit(exitCode);

@@ -1,6 +1,7 @@
 import type { Command as TypedCommand } from '@commander-js/extra-typings';
 import { Command, Option } from 'commander';
 import { version } from '../../client/version.ts';
+import { collect } from './parse/quantity.ts';
 import type { Task, Verb } from './verb.ts';
 import { verbGroups, verbNamed, verbs } from './verbs.ts';
 
@@ -9,6 +10,10 @@ export interface GlobalOptions {
   readonly address?: string;
   readonly namespace?: string;
   readonly reason?: string;
+  /** A slice, or the folder of a log, to ask in the place of a daemon. */
+  readonly bundle?: string;
+  readonly logDir?: string;
+  readonly key?: readonly string[];
   readonly debug?: boolean;
 }
 
@@ -23,7 +28,17 @@ const globalFlags = (place: 'program' | 'verb'): Option[] => [
   new Option('--debug', 'show the stack and code of errors'),
 ];
 
-const takesValue = (word: string): boolean => ['--address', '-n', '--namespace', '--reason'].includes(word);
+/** Before the verb only: behind it some have a meaning of their own. */
+const pastFlags = (): Option[] => [
+  new Option('--bundle <file>', "ask a slice of a log (of 'shiplog log slice'), without a daemon"),
+  new Option('--log-dir <folder>', 'ask the log in a folder: of a stopped daemon, or a copy'),
+  new Option('--key <vkey>', 'with --bundle: a public key that may have signed it (repeat)').argParser(
+    collect,
+  ),
+];
+
+const valued = ['--address', '-n', '--namespace', '--reason', '--bundle', '--log-dir', '--key'];
+const takesValue = (word: string): boolean => valued.includes(word);
 
 /** Where the first word of `argv` from `start` on is that is neither `help` nor a flag nor a flag's value. */
 const wordAt = (argv: readonly string[], start: number): number => {
@@ -128,7 +143,7 @@ export const makeProgram = ({ out, err, columns, perform, loaded }: ProgramOptio
     })
     .showHelpAfterError("see 'shiplog --help' or 'shiplog VERB --help'")
     .addHelpText('after', rootExamples);
-  for (const flag of globalFlags('program')) program.addOption(flag);
+  for (const flag of [...globalFlags('program'), ...pastFlags()]) program.addOption(flag);
   for (const group of verbGroups) {
     for (const [name, entry] of Object.entries(verbs)) {
       if (entry.group === group) addVerb(program, name, loaded, perform);

@@ -1,9 +1,11 @@
+import { resolve } from 'node:path';
 import { type Command, CommanderError } from 'commander';
 import type { ShiplogClient } from '../../client/connect.ts';
 import { ShiplogError } from '../../client/shiplog-error.ts';
 import type { Fleet } from '../../engine/ports/fleet.ts';
+import type { OpenedPast, PastOrder } from '../../engine/ports/past.ts';
 import { type CliIo, OutputClosed, write } from './cli-io.ts';
-import { Exit, exitCodeOf, exitCodes, isUsageError } from './exit-codes.ts';
+import { Exit, exitCodeOf, exitCodes, isUsageError, UsageError } from './exit-codes.ts';
 import { type GlobalOptions, loadVerbs, makeProgram } from './program.ts';
 import type { Task, VerbContext } from './verb.ts';
 
@@ -42,10 +44,21 @@ const describe = (error: unknown, verb: string, debug: boolean): string => {
 /** What is not the command line's own, and is handed to it where everything is put together. */
 export interface Tools {
   readonly openFleet: (connectionString: string) => Promise<Fleet>;
+  readonly openPast: (order: PastOrder) => Promise<OpenedPast>;
 }
 
 const noTools: Tools = {
   openFleet: () => Promise.reject(new TypeError('this command line was started without a fleet')),
+  openPast: () => Promise.reject(new TypeError('this command line was started without logs to open')),
+};
+
+/** The log that is to be asked in the place of a daemon. @throws UsageError where two are named */
+const pastIn = ({ bundle, logDir, key }: GlobalOptions, cwd: string): PastOrder | undefined => {
+  if (bundle !== undefined && logDir !== undefined)
+    throw new UsageError('--bundle and --log-dir are two logs; give one');
+  const path = bundle ?? logDir;
+  if (path === undefined) return undefined;
+  return { kind: bundle === undefined ? 'log' : 'slice', path: resolve(cwd, path), keys: key ?? [] };
 };
 
 interface Invocation {
@@ -60,6 +73,7 @@ interface Invocation {
 const performTask = async ({ io, verb, task, options, tools }: Invocation): Promise<number> => {
   let client: ShiplogClient | undefined;
   let fleet: Fleet | undefined;
+  let past: OpenedPast | undefined;
   const { signal, release } = abortOnSignal(io);
   const debug = options.debug ?? false;
   const context: VerbContext = {
@@ -74,7 +88,12 @@ const performTask = async ({ io, verb, task, options, tools }: Invocation): Prom
     },
     client: async () => {
       const { connect } = await import('../../client/connect.ts');
-      const address = options.address ?? (io.env.SHIPLOG_ADDRESS || undefined);
+      const order = client === undefined ? pastIn(options, io.cwd) : undefined;
+      if (order !== undefined) {
+        past = await tools.openPast(order);
+        for (const note of past.notes) await write(io.stderr, `shiplog: note: ${note}\n`);
+      }
+      const address = past?.address ?? options.address ?? (io.env.SHIPLOG_ADDRESS || undefined);
       client ??= connect({
         client: 'shiplog',
         ...(address === undefined ? {} : { address }),
@@ -93,6 +112,7 @@ const performTask = async ({ io, verb, task, options, tools }: Invocation): Prom
     release();
     client?.close();
     await fleet?.close();
+    await past?.close();
   }
 };
 
@@ -112,7 +132,12 @@ const invoked = (command: Command): { readonly verb: string; readonly options: G
  * @param argv the words after `shiplog`
  * @returns the exit code
  */
-export const run = async (argv: readonly string[], io: CliIo, tools: Tools = noTools): Promise<number> => {
+export const run = async (
+  argv: readonly string[],
+  io: CliIo,
+  given: Partial<Tools> = {},
+): Promise<number> => {
+  const tools = { ...noTools, ...given };
   if (argv[0] === '__complete') {
     const { complete } = await import('./complete.ts');
     return complete(argv.slice(1), io);

@@ -33,7 +33,8 @@ export interface ServeOptions {
   /** Absolute path of the unix socket. */
   readonly address: string;
   readonly api: Api;
-  readonly store: Store;
+  /** What containerd's services are served from; absent where no host is behind them. */
+  readonly store?: Store;
   readonly build: Build;
   readonly names: Names;
   readonly logger: Logger;
@@ -93,7 +94,7 @@ export const serve = async ({
   add(Resources, resourcesService(api.resources));
   add(Time, timeService(api.time));
   add(Keeping, keepingService(api.keeping));
-  addContainerdServices(add, store, build);
+  if (store !== undefined) addContainerdServices(add, store, build);
   addService(grpc, Health, healthService(served), calls.open);
   const listening = await listenOn(address, connections.accept);
 
