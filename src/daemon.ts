@@ -217,7 +217,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       proofs: proofsApi({ log, ledger, heads, notary, leaves: home.leaves, timeline, program: version }),
       ...copy,
     }),
-    store: storeOf({ ledger, ports, collector, removals }),
+    store: storeOf({ ledger, ports, runner, collector, removals }),
     build: { version, revision },
     names,
     logger,

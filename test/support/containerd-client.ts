@@ -15,8 +15,11 @@ import { Ledger } from '../../src/engine/ledger.ts';
 import { daemonActor } from '../../src/engine/origin.ts';
 import { Removals } from '../../src/engine/performers/removals.ts';
 import type { Log } from '../../src/engine/ports/log.ts';
+import type { Runtime } from '../../src/engine/ports/runtime.ts';
 import { storeOf } from '../../src/engine/store/store.ts';
+import { Supervisor } from '../../src/engine/supervisor.ts';
 import { fakeApi, keptLogger } from './fake-api.ts';
+import { FakeRuntime } from './fake-runtime.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 export interface ContainerdHeaders {
@@ -54,7 +57,21 @@ const partsOver = async (directory: string) => {
   const actor = daemonActor(process.pid, process.execPath);
   const options = { actor, delay: 0, interval: 60_000 };
   const collector = new Collector(ledger, clock, names, keptLogger().logger, options);
-  return { log, ledger, ports: { blobs, clock, layers, names, snapshots }, collector, removals: new Removals(blobs, ledger) };
+  const processes = new FakeRuntime();
+  const runtime = processes.port as Runtime;
+  const runner = processes.runner(ledger);
+  const { logger } = keptLogger();
+  const supervisor = new Supervisor(ledger, runner, runtime, logger, actor);
+  supervisor.start();
+  return {
+    processes,
+    runner,
+    log,
+    ledger,
+    ports: { blobs, clock, layers, logger, names, runtime, snapshots },
+    collector,
+    removals: new Removals(blobs, ledger),
+  };
 };
 
 /** A store over a ledger in memory, for servers that are asked about other things. */
@@ -67,6 +84,8 @@ export interface ServedStore {
   readonly address: string;
   readonly ledger: Ledger;
   readonly log: Log;
+  /** What runs the tasks. */
+  readonly processes: FakeRuntime;
   client<S extends ServiceDescriptor>(service: S, headers?: ContainerdHeaders): ServiceClient<S>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -76,7 +95,7 @@ export const servedStore = async (): Promise<ServedStore> => {
   const temp = makeTempDir('store');
   const address = `${temp.path}/shiplog.sock`;
   const parts = await partsOver(temp.path);
-  const { log, ledger } = parts;
+  const { log, ledger, processes } = parts;
   const server = await serve({
     address,
     api: fakeApi().api,
@@ -90,6 +109,7 @@ export const servedStore = async (): Promise<ServedStore> => {
     address,
     ledger,
     log,
+    processes,
     client: (service, headers) => {
       const client = containerdClient(address, service, headers);
       clients.push(client);

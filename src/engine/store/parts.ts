@@ -2,11 +2,13 @@ import type { Collector } from '../collector.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Removals } from '../performers/removals.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { WorkflowRunner } from '../workflow-runner.ts';
 
 /** What the methods of the store work with. */
 export interface StoreParts {
   readonly ledger: Ledger;
-  readonly ports: Pick<Ports, 'blobs' | 'clock' | 'layers' | 'names' | 'snapshots'>;
+  readonly ports: Pick<Ports, 'blobs' | 'clock' | 'layers' | 'logger' | 'names' | 'runtime' | 'snapshots'>;
+  readonly runner: Pick<WorkflowRunner, 'run'>;
   readonly collector: Pick<Collector, 'collect'>;
   /** The one that the performers have too: it knows which bytes are being brought and which are going. */
   readonly removals: Removals;

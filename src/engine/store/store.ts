@@ -1,4 +1,5 @@
 import type { Store } from '../ports/store/store.ts';
+import { containerStore } from './containers.ts';
 import { contentStore } from './content.ts';
 import { diffService } from './diff.ts';
 import { imageStore } from './images.ts';
@@ -6,10 +7,13 @@ import { leaseStore } from './leases.ts';
 import { namespaceStore } from './namespaces.ts';
 import type { StoreParts } from './parts.ts';
 import { snapshotServices } from './snapshots.ts';
+import { taskStore } from './tasks.ts';
 
 /** Everything that containerd's services are served from. */
 export const storeOf = (parts: StoreParts): Store => ({
   namespaces: namespaceStore(parts.ledger),
+  containers: containerStore(parts),
+  tasks: taskStore(parts),
   content: contentStore(parts),
   images: imageStore(parts),
   leases: leaseStore(parts),

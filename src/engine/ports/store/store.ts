@@ -1,9 +1,11 @@
+import type { ContainerStore } from './containers.ts';
 import type { ContentStore } from './content.ts';
 import type { DiffService } from './diff.ts';
 import type { ImageStore } from './images.ts';
 import type { LeaseStore } from './leases.ts';
 import type { NamespaceStore } from './namespaces.ts';
 import type { SnapshotServices } from './snapshots.ts';
+import type { TaskStore } from './tasks.ts';
 
 /**
  * What containerd's clients work with: its records and verbs as they are, one method of a service being one method here.
@@ -12,6 +14,8 @@ import type { SnapshotServices } from './snapshots.ts';
  */
 export interface Store {
   readonly namespaces: NamespaceStore;
+  readonly containers: ContainerStore;
+  readonly tasks: TaskStore;
   readonly content: ContentStore;
   readonly images: ImageStore;
   readonly leases: LeaseStore;

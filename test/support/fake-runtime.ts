@@ -1,0 +1,109 @@
+import { NEVER } from 'rxjs';
+import { Timestamp } from '../../src/domain/identity.ts';
+import { Rejection } from '../../src/domain/rejection.ts';
+import type { Ledger } from '../../src/engine/ledger.ts';
+import { taskPerformers } from '../../src/engine/performers/tasks.ts';
+import type { Ports } from '../../src/engine/ports/ports.ts';
+import type { ClientTask, Exit, Runtime, TaskKey } from '../../src/engine/ports/runtime.ts';
+import { type Performers, WorkflowRunner } from '../../src/engine/workflow-runner.ts';
+
+interface Process {
+  readonly pid: number;
+  readonly exit: Promise<Exit>;
+  end(code: number): void;
+}
+
+const at = Timestamp.parse(1_795_000_000_000_000);
+
+/** Processes that exist in memory only: they run until a test or a signal ends them. */
+export class FakeRuntime {
+  /** What was asked, in order. */
+  readonly asked: unknown[] = [];
+  readonly orders: ClientTask[] = [];
+  /** Refuses the next create or start. */
+  refusal: Error | undefined;
+  readonly #processes = new Map<string, Process>();
+  #pid = 100;
+
+  end(name: string, code: number): void {
+    this.#of(name).end(code);
+  }
+
+  readonly port: Partial<Runtime> = {
+    oom: NEVER,
+    createOrdered: async (request) => {
+      this.orders.push(request);
+      this.#refuse();
+      return this.#make(keyOf(request.task));
+    },
+    start: async (task) => {
+      this.#refuse();
+      return { pid: this.#of(keyOf(task)).pid };
+    },
+    execOrdered: async (task, execId, order) => {
+      this.asked.push({ exec: execId, order });
+      this.#refuse();
+      this.#make(keyOf(task, execId));
+    },
+    startExec: async (task, execId) => {
+      this.#refuse();
+      return { pid: this.#of(keyOf(task, execId)).pid };
+    },
+    wait: (task, execId) => this.#of(keyOf(task, execId)).exit,
+    signal: async (task, signal, { execId, all } = {}) => {
+      this.asked.push({ signal, all });
+      this.#of(keyOf(task, execId)).end(128 + signal);
+    },
+    pause: async () => undefined,
+    resume: async () => undefined,
+    resize: async (_, size) => void this.asked.push(size),
+    closeStdin: async () => void this.asked.push('closed'),
+    updateOrdered: async (_, resources, annotations) => void this.asked.push({ resources, annotations }),
+    processes: async () => [{ pid: 7 }, { pid: 8, info: { typeUrl: 'details', base64: 'AQI=' } }],
+    stats: async ({ id }) => {
+      if (id === 'mute') throw new Rejection('unavailable', 'no answer');
+      return { typeUrl: 'io.containerd.cgroups.v1.Metrics', base64: 'AQI=' };
+    },
+    delete: async (task, execId) => void this.#processes.delete(keyOf(task, execId)),
+    purge: async (task) => {
+      this.#processes.delete(keyOf(task));
+      return undefined;
+    },
+  };
+
+  /** Carries out what workflows ask of processes. */
+  runner(ledger: Ledger): WorkflowRunner {
+    const ports = {
+      runtime: this.port,
+      stdio: { drained: async () => undefined, list: async () => [], close: async () => undefined },
+      mounter: { unmount: async () => undefined },
+      containerFiles: { remove: async () => undefined },
+      host: { rootOf: () => '/nowhere' },
+    } as unknown as Ports;
+    return new WorkflowRunner(ledger, taskPerformers(ports, ledger) as unknown as Performers);
+  }
+
+  #refuse(): void {
+    const { refusal } = this;
+    this.refusal = undefined;
+    if (refusal) throw refusal;
+  }
+
+  #make(name: string): { pid: number } {
+    this.#pid += 1;
+    let end = (_: number) => {};
+    const exit = new Promise<Exit>((resolve) => {
+      end = (code) => resolve({ code, at });
+    });
+    this.#processes.set(name, { pid: this.#pid, exit, end });
+    return { pid: this.#pid };
+  }
+
+  #of(name: string): Process {
+    const found = this.#processes.get(name);
+    if (found) return found;
+    throw new Rejection('not-found', `${name} is not there`);
+  }
+}
+
+const keyOf = ({ id }: TaskKey, execId?: string): string => (execId === undefined ? id : `${id}/${execId}`);
