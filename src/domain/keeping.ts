@@ -43,6 +43,13 @@ const pruned = z.object({
   treeSize: Place.describe('size of a signed tree head that covers all that is removed'),
   archives: z.array(Folder).describe('folders that hold what is removed; none where it was given up'),
 });
+const restored = z.object({
+  horizon: Place.describe('the first position that is kept, from now on'),
+  until: Place.describe('the position after the last that came back: where the log began before'),
+  segments: z.number().int().nonnegative().describe('files put back'),
+  bytes: Size.describe('of these files'),
+  archives: z.array(Folder).min(1).describe('folders that they were taken from'),
+});
 export const keepingEvents = {
   'payload-redacted': defineEvent({
     version: 1,
@@ -83,6 +90,19 @@ export const keepingEvents = {
       segments: 2,
       bytes: 134_000_000,
       treeSize: '130000',
+      archives: ['/var/backups/log'],
+    },
+  }),
+  'log-restored': defineEvent({
+    version: 1,
+    order: 'making',
+    says: 'What the log had given up was put back from archives; it begins where it began at first.',
+    data: restored,
+    example: {
+      horizon: '0',
+      until: '120000',
+      segments: 2,
+      bytes: 134_000_000,
       archives: ['/var/backups/log'],
     },
   }),
@@ -145,6 +165,8 @@ export const evolveKeeping = (state: Keeping, event: Fact<KeepingEvent>): Keepin
         prunedAt: event.position,
         prunedInto: event.data.archives,
       };
+    case 'log-restored':
+      return { ...state, horizon: placeOf(event.data.horizon), prunedAt: position(0n), prunedInto: [] };
     default:
       return event satisfies never;
   }
@@ -159,6 +181,7 @@ export const keepingCommands = {
   'redact-payload': redaction,
   'record-archive': archived,
   'prune-log': pruned,
+  'restore-log': restored,
 };
 export type KeepingCommand = CommandsOf<typeof keepingCommands>;
 
@@ -186,6 +209,14 @@ export const decideKeeping = (
       if (horizon <= state.horizon) return [];
       if (horizon <= head) return [{ type: 'log-pruned', data }];
       return new Rejection('invalid-argument', `prune before ${horizon}: the log ends at ${head}`);
+    }
+    case 'restore-log': {
+      const { type: _, ...data } = command;
+      if (placeOf(data.until) === state.horizon) return [{ type: 'log-restored', data }];
+      return new Rejection(
+        'aborted',
+        `restore up to ${data.until}: the log begins at ${state.horizon} by now`,
+      );
     }
     default:
       return command satisfies never;

@@ -7,7 +7,7 @@ import { folded } from './fold.ts';
 import type { Ledger } from './ledger.ts';
 import type { Cause } from './ports/cause.ts';
 import type { ArchiveReport, LogKeeper, SignedHeads } from './ports/keeping.ts';
-import type { PruneReport, RedactionReport } from './ports/keeping-api.ts';
+import type { PruneReport, RedactionReport, RestoreReport } from './ports/keeping-api.ts';
 import type { Log } from './ports/log.ts';
 import type { LogCopy } from './ports/replica.ts';
 import type { Views } from './views.ts';
@@ -146,6 +146,49 @@ export class Keeping {
     });
   }
 
+  /**
+   * Puts back what was pruned, all of it, from archives.
+   * @throws Rejection `failed-precondition` where nothing was pruned, or the archives don't have all that was; `data-loss`
+   *   where an archive is damaged
+   */
+  restore(directories: readonly string[], cause: Cause): Promise<RestoreReport> {
+    return this.#inTurn(async () => {
+      const asked = `restore from ${directories.join(', ')}`;
+      await this.#refuseWherePrimary(asked);
+      const { ledger, keeper, log } = this.#parts;
+      const until = log.horizon;
+      if (until === 0n) {
+        throw new Rejection(
+          'failed-precondition',
+          `${asked}: the log begins at position 0, nothing is missing`,
+        );
+      }
+      const { redactions } = ledger.durable.world.keeping;
+      const redacted = [...redactions].map(
+        ([at, { replacement }]) => [position(BigInt(at)), replacement] as const,
+      );
+      const back = await keeper.bringBack(directories, new Map(redacted));
+      const { segments, bytes } = back;
+      const archives = [...directories];
+      const command = {
+        type: 'restore-log' as const,
+        horizon: '0',
+        until: String(until),
+        segments,
+        bytes,
+        archives,
+      };
+      try {
+        await ledger.dispatch([command], cause);
+      } catch (error) {
+        await back.discard();
+        throw error;
+      }
+      await back.adopt();
+      return { until, segments, bytes };
+    });
+  }
+
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#last.then(work, work);
     this.#last = done;
@@ -199,8 +242,8 @@ export class Keeping {
 
   async #refuseBeforeCopied(horizon: Position, asked: string): Promise<void> {
     const copy = await this.#parts.copy?.status();
-    if (copy === undefined || (copy.position ?? 0n) >= horizon) return;
-    const why = `${copy.place} has only the events below ${copy.position ?? 0n}; wait until it has those below ${horizon}`;
+    if (copy === undefined || (copy.position ?? 0n) > horizon) return;
+    const why = `${copy.place} has only the events below ${copy.position ?? 0n}; wait until it has more than those below ${horizon}, so that it can be told from the log at its end`;
     throw new Rejection('failed-precondition', `${asked}: ${why}`);
   }
 }

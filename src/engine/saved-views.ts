@@ -172,7 +172,7 @@ export class SavedViews {
       const { header, lines } = await this.#store.open(at);
       const shape = shapeOf(header.schema);
       // What can be folded again is; only where nothing can make it again is another version's brought up to date.
-      if (shape === undefined || (header.schema !== viewsSchema && !this.#isLast(at))) {
+      if (shape === undefined || (header.schema !== viewsSchema && at !== this.#lowest)) {
         throw new Rejection('failed-precondition', otherSchema);
       }
       // Nothing before the horizon can be read; a log with that horizon was pruned behind this checkpoint.
@@ -192,7 +192,7 @@ export class SavedViews {
 
   /** Lets go of what can't be used; but what nothing can make again is kept for a person to look at. */
   async #discard(at: Position, because: string): Promise<void> {
-    const last = this.#isLast(at);
+    const last = at === this.#lowest;
     const consequence = last ? 'it is left as it is' : 'it was removed';
     this.#logger.warn(`a checkpoint of the state can't be used: ${because}; ${consequence}`, {
       position: String(at),
@@ -200,15 +200,18 @@ export class SavedViews {
     if (!last) await this.#store.remove(at);
   }
 
-  /** Whether nothing can make the checkpoint of a position again. */
-  #isLast(at: Position): boolean {
+  /** The checkpoint that nothing can make again: after a crash the log may still begin a little below its horizon. */
+  get #lowest(): Position | undefined {
     const { horizon } = this.#log;
-    return horizon > 0n && at === horizon;
+    return horizon === 0n
+      ? undefined
+      : this.#store.list().find(({ position: at }) => at >= horizon)?.position;
   }
 
   get #retention(): Retention {
     const { horizon } = this.#log;
-    return { ...this.#options, horizon, ...(this.#kept === undefined ? {} : { kept: this.#kept }) };
+    const kept = this.#kept ?? this.#lowest;
+    return { ...this.#options, horizon, ...(kept === undefined ? {} : { kept }) };
   }
 
   async #lastBefore(at: Position): Promise<string> {

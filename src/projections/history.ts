@@ -110,6 +110,7 @@ const sentences: Sentences = {
   'payload-redacted': ({ position, redacts, fields }) =>
     `event ${position} (${redacts}) redacted: ${fields.join(', ')}`,
   'log-archived': ({ directory, from, until }) => `events ${from} to ${until} archived in ${directory}`,
+  'log-restored': ({ until, archives }) => `events below ${until} put back from ${archives.join(', ')}`,
   'log-pruned': ({ horizon, archives }) =>
     `log pruned, it begins at ${horizon}; before it: ${archives.length === 0 ? 'not archived' : archives.join(', ')}`,
 

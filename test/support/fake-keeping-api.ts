@@ -19,5 +19,9 @@ export const fakeKeepingApi = (
     note('keeping.prune', request);
     return { horizon: position(100n), segments: 2, bytes: 9000, archives: ['/backup'] };
   },
+  restore: async (request) => {
+    note('keeping.restore', request);
+    return { until: position(100n), segments: 2, bytes: 9000 };
+  },
   ...parts,
 });

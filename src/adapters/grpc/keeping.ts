@@ -25,4 +25,10 @@ export const keepingService = (api: KeepingApi): Service<typeof Keeping> => ({
     const { horizon, segments, bytes, archives } = await api.prune({ before, unarchived }, call);
     return { horizon, segments, bytes: BigInt(bytes), archives: [...archives] };
   },
+  restore: async ({ directories: given }, call) => {
+    if (given.length === 0) throw invalid('directories', 'is empty; name the folder of an archive');
+    const directories = given.map((directory) => pathOf(directory, 'directories'));
+    const { until, segments, bytes } = await api.restore({ directories }, call);
+    return { untilPosition: until, segments, bytes: BigInt(bytes) };
+  },
 });

@@ -20,7 +20,7 @@ import { compress, hashInside } from './zstd.ts';
 
 const Hash = z.string().regex(/^[a-f0-9]{64}$/);
 const Count = z.number().int().nonnegative();
-const ArchivedSegment = z.object({
+export const ArchivedSegment = z.object({
   /** Name in the folder. */
   file: z.string().regex(/^\d{20}\.segment\.zst$/),
   /** Position of its first event, and the one after its last. */
@@ -33,7 +33,7 @@ const ArchivedSegment = z.object({
   chainAfter: Hash,
   compressed: z.object({ bytes: Count, sha256: Hash }),
 });
-type ArchivedSegment = z.infer<typeof ArchivedSegment>;
+export type ArchivedSegment = z.infer<typeof ArchivedSegment>;
 export const Manifest = z.object({
   format: z.literal('shiplog-log-archive/1'),
   logId: z.string().regex(/^[a-f0-9]{32}$/),
@@ -46,7 +46,7 @@ const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ENOENT';
 
 /** The manifest of an archive; undefined where there is none. @throws Rejection where it is of no archive of this log */
-const readManifest = async (directory: string, logId: string): Promise<Manifest | undefined> => {
+export const readManifest = async (directory: string, logId: string): Promise<Manifest | undefined> => {
   const path = join(directory, MANIFEST);
   const refuse = (why: string) => new Rejection('failed-precondition', `the archive in ${directory}: ${why}`);
   let text: string;
@@ -66,7 +66,7 @@ const readManifest = async (directory: string, logId: string): Promise<Manifest 
   throw refuse('it is of another log; take another folder');
 };
 
-const hashOf = async (path: string): Promise<string> => {
+export const hashOf = async (path: string): Promise<string> => {
   const sum = createHash('sha256');
   for await (const chunk of createReadStream(path)) sum.update(chunk);
   return sum.digest('hex');
@@ -87,7 +87,7 @@ const hashOfSegment = (disk: Disk, { path, end }: Segment): Promise<string> =>
     return sum.digest('hex');
   });
 
-const syncPath = async (path: string): Promise<void> => {
+export const syncPath = async (path: string): Promise<void> => {
   const handle = await open(path, 'r');
   try {
     await handle.sync();
@@ -97,7 +97,7 @@ const syncPath = async (path: string): Promise<void> => {
 };
 
 /** Whether an archive holds a file as its manifest says. */
-const isWhole = async (directory: string, entry: ArchivedSegment): Promise<boolean> => {
+export const isWhole = async (directory: string, entry: ArchivedSegment): Promise<boolean> => {
   try {
     return (await hashOf(join(directory, entry.file))) === entry.compressed.sha256;
   } catch (error) {

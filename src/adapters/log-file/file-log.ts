@@ -195,6 +195,11 @@ class FileLog implements OpenFileLog {
         const kept = segments.findIndex((_, number) => (segments[number + 1]?.base ?? Infinity) > horizon);
         return segments.splice(0, kept);
       },
+      takeBack: (found) => {
+        this.#archives = [];
+        segments.unshift(...found);
+        this.#parts.sidecars.notice();
+      },
     };
   }
 

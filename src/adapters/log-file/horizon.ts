@@ -32,52 +32,71 @@ const hinted = async (disk: Disk, directory: string): Promise<number | undefined
   }
 };
 
-/** What a `log-pruned` event says; undefined for any other. */
-export const prunedBy = (event: { readonly type: string; readonly data: unknown }): Pruned | undefined =>
-  event.type === 'log-pruned' ? keepingEvents['log-pruned'].data.parse(event.data) : undefined;
+/** Forgets where it is: the log begins at 0. */
+export const forgetHorizon = async (disk: Disk, directory: string): Promise<void> => {
+  if (!(await disk.list(directory)).includes(HINT_NAME)) return;
+  await disk.remove(join(directory, HINT_NAME));
+  await disk.syncDirectory(directory);
+};
+
+/** Where a log begins, as its last event about that says: where it was pruned to, or `whole` where that was put back. */
+export type Beginning = Pruned | 'whole';
+
+/** What an event says about it; undefined for most. */
+export const beginningBy = (event: {
+  readonly type: string;
+  readonly data: unknown;
+}): Beginning | undefined => {
+  if (event.type === 'log-restored') return 'whole';
+  return event.type === 'log-pruned' ? keepingEvents['log-pruned'].data.parse(event.data) : undefined;
+};
 
 /**
  * What is wrong with a log that begins where its first file does.
- * @param pruned the last pruning that the log tells of
+ * @param told what the log last tells about it
  */
-export const unjustified = (first: SegmentHeader, pruned: Pruned | undefined): string | undefined => {
+export const unjustified = (first: SegmentHeader, told: Beginning | undefined): string | undefined => {
   if (first.base === 0) return undefined;
   const missing = `the log begins at position ${first.base}; the segments before it are missing`;
-  if (pruned === undefined) return missing;
-  const horizon = Number(pruned.horizon);
-  // Files go oldest first: after a crash the log may still begin below its horizon.
+  if (told === undefined || told === 'whole') return missing;
+  const horizon = Number(told.horizon);
+  // Files go oldest first, and come back newest first: after a crash the log may still begin below its horizon.
   if (first.base > horizon) return `${missing}, and it was pruned only up to ${horizon}`;
-  if (first.base === horizon && chainHex(first.chain) !== pruned.chain) {
+  if (first.base === horizon && chainHex(first.chain) !== told.chain) {
     return 'the hash chain does not begin here as it was when the log was pruned';
   }
   return undefined;
 };
 
-/** The pruning by which a log begins above position 0. @throws LogDamage where there is none */
+/** Where the events below the first file are archived. @throws LogDamage where no pruning tells why they are missing */
 export const justifyHorizon = async (
   disk: Disk,
   directory: string,
   segments: readonly Segment[],
   first: SegmentHeader,
-): Promise<Pruned | undefined> => {
-  if (first.base === 0) return undefined;
+): Promise<readonly string[]> => {
+  if (first.base === 0) return [];
   const event = await hinted(disk, directory);
   const near =
-    event === undefined || event < first.base ? undefined : await lastPruning(segments, event, event + 1);
-  const pruned = near ?? (await lastPruning(segments, first.base, Number.POSITIVE_INFINITY));
-  const wrong = unjustified(first, pruned);
-  if (wrong === undefined) return pruned;
-  throw new LogDamage({ file: segments[0]?.path ?? directory, offset: 0, what: wrong });
+    event === undefined || event < first.base ? undefined : await lastTold(segments, event, event + 1);
+  const told = near ?? (await lastTold(segments, first.base, Number.POSITIVE_INFINITY));
+  const wrong = unjustified(first, told);
+  if (wrong === undefined && told !== undefined && told !== 'whole') return told.archives;
+  throw new LogDamage({
+    file: segments[0]?.path ?? directory,
+    offset: 0,
+    what: wrong ?? 'nothing tells why it begins here',
+  });
 };
 
-const lastPruning = async (
+const lastTold = async (
   segments: readonly Segment[],
   from: number,
   to: number,
-): Promise<Pruned | undefined> => {
-  let found: Pruned | undefined;
+): Promise<Beginning | undefined> => {
+  let found: Beginning | undefined;
   for await (const batch of readForward(segments, from, to)) {
-    for (const event of batch) found = prunedBy(event) ?? found;
+    for (const event of batch) found = beginningBy(event) ?? found;
   }
   return found;
 };

@@ -6,6 +6,7 @@ import { ioRejection } from './failure.ts';
 import type { LogFiles } from './log-files.ts';
 import { planPruning, pruneFiles } from './prune.ts';
 import { prepareReplacement, replaceData } from './redact.ts';
+import { bringBack } from './restore.ts';
 import type { Segment } from './segment.ts';
 
 /** Keeps the files of an open log. */
@@ -37,6 +38,7 @@ export const createLogKeeper = (files: LogFiles): LogKeeper => {
         const first = await firstUnarchived(files, Number(horizon), directories);
         return first === undefined ? undefined : position(BigInt(first));
       }),
+    bringBack: (directories, redacted) => told(() => bringBack(files, directories, redacted)),
     prune: ({ horizon, archives }, event) =>
       told(() => pruneFiles(files, Number(horizon), archives, Number(event))),
   };

@@ -17,4 +17,6 @@ export interface LogFiles {
    * @returns the files let go of, oldest first
    */
   letGo(horizon: number, archives: readonly string[]): readonly Segment[];
+  /** Reads from files before the first one, too, from now on. @param found in order, up to where the log begins; from 0 on */
+  takeBack(found: readonly Segment[]): void;
 }

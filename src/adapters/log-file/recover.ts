@@ -14,7 +14,7 @@ import {
   segmentName,
 } from './format.ts';
 import { chainAfter, countOf, firstOf, syncedOf } from './group.ts';
-import { justifyHorizon } from './horizon.ts';
+import { forgetHorizon, justifyHorizon } from './horizon.ts';
 import { outOfOrder } from './read.ts';
 import { scan } from './scan.ts';
 import { Segment, SparseIndex } from './segment.ts';
@@ -92,8 +92,9 @@ export const recover = async (disk: Disk, directory: string): Promise<Recovered>
   if (path === undefined || header === undefined) throw new Error('a log has at least one segment');
   const last = await recoverLast(disk, path, header);
   const segments = [...sealed, last.segment];
-  const pruned = await justifyHorizon(disk, directory, segments, headers[0] ?? header);
-  return { ...last, segments, logId: header.logId, archives: pruned?.archives ?? [] };
+  if (headers[0]?.base === 0) await forgetHorizon(disk, directory);
+  const archives = await justifyHorizon(disk, directory, segments, headers[0] ?? header);
+  return { ...last, segments, logId: header.logId, archives };
 };
 
 /**

@@ -1,13 +1,12 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { Metadata, Subject } from '../../domain/envelope.ts';
-import type { Pruned } from '../../domain/keeping.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { withFile } from './durable-file.ts';
 import { type Damage, LogDamage } from './failure.ts';
 import { chainHex, headField, SALT_BYTES, SEGMENT_HEADER_BYTES, type SegmentHeader } from './format.ts';
 import { chainAfter, chainBefore, countOf, type EventPlace, firstOf, placesOf } from './group.ts';
-import { prunedBy } from './horizon.ts';
+import { type Beginning, beginningBy } from './horizon.ts';
 import { outOfOrder } from './read.ts';
 import { type Chunk, scan } from './scan.ts';
 import { judgeTail } from './tail.ts';
@@ -39,8 +38,8 @@ export interface SegmentFindings {
   }[];
   /** The data of each `payload-redacted`. */
   readonly redactions: readonly { readonly position: number; readonly data: unknown }[];
-  /** The last pruning that it tells of. */
-  readonly pruned?: Pruned;
+  /** Where the log begins, as far as it tells. */
+  readonly beginning?: Beginning;
   readonly torn?: { readonly file: string; readonly offset: number };
   readonly damage?: Damage;
   /** 32 bytes for each event, in order; empty where not wanted. */
@@ -86,7 +85,7 @@ class SegmentCheck {
   readonly #deviations: { position: number; hash: string; damage: Damage }[] = [];
   readonly #redactions: { position: number; data: unknown }[] = [];
   readonly #leaves: Leaves | undefined;
-  #pruned: Pruned | undefined;
+  #beginning: Beginning | undefined;
   #next: number;
   #chain: string;
   #groups = 0;
@@ -109,7 +108,7 @@ class SegmentCheck {
       groups: this.#groups,
       deviations: this.#deviations,
       redactions: this.#redactions,
-      ...(this.#pruned === undefined ? {} : { pruned: this.#pruned }),
+      ...(this.#beginning === undefined ? {} : { beginning: this.#beginning }),
       ...(this.#torn === undefined ? {} : { torn: this.#torn }),
       leaves: this.#leaves?.hashes ?? new Uint8Array(),
     };
@@ -171,7 +170,7 @@ class SegmentCheck {
     this.#leaves?.add(bytes, place);
     if (differs) return;
     if (event.type === 'payload-redacted') this.#redactions.push({ position: due, data: event.data });
-    this.#pruned = prunedBy(event) ?? this.#pruned;
+    this.#beginning = beginningBy(event) ?? this.#beginning;
   }
 }
 

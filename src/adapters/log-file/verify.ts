@@ -1,9 +1,8 @@
 import { availableParallelism } from 'node:os';
-import type { Pruned } from '../../domain/keeping.ts';
 import type { Disk } from './disk.ts';
 import { type Damage, LogDamage } from './failure.ts';
 import { CHAIN_START, chainHex, type SegmentHeader } from './format.ts';
-import { unjustified } from './horizon.ts';
+import { type Beginning, unjustified } from './horizon.ts';
 import { realDisk } from './real-disk.ts';
 import { readHeader, segmentPaths } from './recover.ts';
 import { Redactions } from './redactions.ts';
@@ -158,7 +157,7 @@ interface CheckedSegment {
 class Join {
   readonly #redactions = new Redactions();
   #first: CheckedSegment | undefined;
-  #pruned: Pruned | undefined;
+  #beginning: Beginning | undefined;
   #next = 0;
   #groups = 0;
   #chain = CHAIN_START;
@@ -180,7 +179,7 @@ class Join {
     for (const { position, hash, damage: at } of found.deviations)
       this.#redactions.differs(position, hash, at);
     for (const { position, data } of found.redactions) this.#redactions.note(position, data);
-    this.#pruned = found.pruned ?? this.#pruned;
+    this.#beginning = found.beginning ?? this.#beginning;
     this.#torn = found.torn;
     this.#next = found.next;
     this.#chain = found.chain;
@@ -212,7 +211,7 @@ class Join {
   /** A log that does not begin at 0 and tells of no pruning. */
   #beginsWrongly(): Damage | undefined {
     if (this.#first === undefined) return undefined;
-    const what = unjustified(this.#first.header, this.#pruned);
+    const what = unjustified(this.#first.header, this.#beginning);
     return what === undefined ? undefined : { file: this.#first.path, offset: 0, what };
   }
 }

@@ -66,8 +66,8 @@ class HeadsInOrder implements HeadCheck {
     if (first === this.#below.end) this.#begin();
     if (this.#wrong !== undefined) return;
     if (first !== this.#range.end) {
-      const why = `the log begins at ${first} by now, and began at ${this.#below.end}; verify it again`;
-      throw new Rejection('aborted', `verifying the log: it was pruned meanwhile: ${why}`);
+      const why = `it is being pruned or restored: its files begin at ${first}, and it began at ${this.#below.end}`;
+      throw new Rejection('aborted', `verifying the log: ${why}; verify it again`);
     }
     this.#compare();
     for (let offset = 0; offset < hashes.length && this.#wrong === undefined; offset += HASH_BYTES) {

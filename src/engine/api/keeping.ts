@@ -17,6 +17,7 @@ export const keepingApi = (engine: Engine): KeepingApi => {
       explain('prune the log', call);
       return keeping.prune(await timeline.positionOf(before), unarchived, call.cause);
     },
+    restore: ({ directories }, { cause }) => keeping.restore(directories, cause),
   };
 };
 

@@ -20,6 +20,14 @@ export interface PruneReport {
   readonly archives: readonly string[];
 }
 
+export interface RestoreReport {
+  /** Where the log began before; it begins at 0 now. */
+  readonly until: Position;
+  /** Files put back, and their bytes. */
+  readonly segments: number;
+  readonly bytes: number;
+}
+
 /** What is kept of the log (driving). */
 export interface KeepingApi {
   /**
@@ -31,4 +39,6 @@ export interface KeepingApi {
   archive(request: { directory: string; before?: At }, call: Call): Promise<ArchiveReport>;
   /** Gives up the beginning of the log. The call must give a reason. */
   prune(request: { before: At; unarchived: boolean }, call: Call): Promise<PruneReport>;
+  /** Puts back what was pruned. @param request.directories absolute; together they have all of it */
+  restore(request: { directories: readonly string[] }, call: Call): Promise<RestoreReport>;
 }

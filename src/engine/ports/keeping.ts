@@ -51,8 +51,27 @@ export interface LogKeeper {
    * @returns the first position that is in none; undefined where all are
    */
   firstUnarchived(horizon: Position, directories: readonly string[]): Promise<Position | undefined>;
+  /**
+   * Puts archived files back beside the log, down to position 0, each checked: SHA-256, chain, every event; and that what was
+   * redacted is. They are no part of it yet, and after a crash they are removed again at the next start.
+   * @param redacted SHA-256 of the data of redacted events as it has to be, by position
+   * @throws Rejection `failed-precondition` where the folders don't have all of it, or have something as it was before it was
+   *   redacted; `data-loss` where a file is not what its manifest says; `resource-exhausted`
+   */
+  bringBack(directories: readonly string[], redacted: ReadonlyMap<Position, string>): Promise<BroughtBack>;
   /** Removes the files below a horizon that an event recorded. Doing it again changes nothing. */
   prune(pruned: Pick<Pruned, 'horizon' | 'archives'>, event: Position): Promise<void>;
+}
+
+/** Files that lie beside the log, durable, from position 0 to where it begins. */
+export interface BroughtBack {
+  readonly segments: number;
+  /** Bytes of them. */
+  readonly bytes: number;
+  /** Makes them the beginning of the log, once an event says so. */
+  adopt(): Promise<void>;
+  /** Removes them again. */
+  discard(): Promise<void>;
 }
 
 /** Signed tree heads, as far as pruning asks about them. */

@@ -116,7 +116,7 @@ export interface HeadCheck {
   /**
    * Takes the leaf hashes of the events from `first` on, 32 bytes each, in order; from the horizon on it begins again.
    * They are not to be changed afterwards.
-   * @throws Rejection `aborted` where the log was pruned meanwhile
+   * @throws Rejection `aborted` where the log is pruned or restored meanwhile
    */
   take(hashes: Uint8Array, first: number): Promise<void>;
   /** What came of it, once all were given. */

@@ -100,3 +100,19 @@ describe('a pruning', () => {
     expect(factOf(eventFrom(pruned), 3).subject).toBe('host');
   });
 });
+
+describe('a restoring', () => {
+  const restore = { horizon: '0', until: '2', segments: 1, bytes: 9, archives: ['/a'] };
+  it('moves the horizon back to where the log began', () => {
+    given(started, made, archived, pruned)
+      .when({ type: 'restore-log', ...restore })
+      .thenHappens({ type: 'log-restored', data: restore });
+    const world = worldOf(log(started, made, archived, pruned, { type: 'log-restored', data: restore }));
+    expect(world.keeping).toMatchObject({ horizon: 0n, prunedAt: 0n, prunedInto: [] });
+  });
+  it('is of what the log has given up', () => {
+    given(started, made, archived, pruned)
+      .when({ type: 'restore-log', ...restore, until: '1' })
+      .thenRefused('aborted', /restore up to 1: the log begins at 2 by now/);
+  });
+});

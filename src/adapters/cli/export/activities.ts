@@ -92,6 +92,7 @@ export const activities = {
 
   'payload-redacted': { activity: 'update', severity: 'medium' },
   'log-archived': other,
+  'log-restored': other,
   'log-pruned': { activity: 'delete', severity: 'medium' },
 
   'signing-key-created': create,

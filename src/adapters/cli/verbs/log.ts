@@ -31,6 +31,10 @@ export const verb: Verb = {
       summary: 'Take texts out of an event; every proof still holds',
       load: () => import('./log/redact.ts'),
     },
+    restore: {
+      summary: 'Put back what was pruned, from archives',
+      load: () => import('./log/restore.ts'),
+    },
     slice: {
       summary: 'Take a stretch of the log along, with its proofs',
       load: () => import('./log/slice.ts'),
