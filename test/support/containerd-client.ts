@@ -25,13 +25,15 @@ import { makeTempDir } from './temp-dir.ts';
 export interface ContainerdHeaders {
   readonly namespace?: string;
   readonly lease?: string;
+  /** Position from which events are told. */
+  readonly from?: bigint;
 }
 
 /** Calls one of containerd's services as its own clients do. */
 export const containerdClient = <S extends ServiceDescriptor>(
   address: string,
   service: S,
-  { namespace = 'default', lease }: ContainerdHeaders = {},
+  { namespace = 'default', lease, from }: ContainerdHeaders = {},
 ): ServiceClient<S> & { close(): void } => {
   const grpc = new Client(`unix://${address}`, credentials.createInsecure(), {
     'grpc.use_local_subchannel_pool': 1,
@@ -39,6 +41,7 @@ export const containerdClient = <S extends ServiceDescriptor>(
   const metadata = new Metadata();
   if (namespace !== '') metadata.set('containerd-namespace', namespace);
   if (lease !== undefined) metadata.set('containerd-lease', lease);
+  if (from !== undefined) metadata.set('shiplog-from-position', String(from));
   const methods = serviceClient({ grpc, address, metadata }, service);
   return { ...methods, close: () => grpc.close() };
 };
@@ -68,7 +71,7 @@ const partsOver = async (directory: string) => {
     runner,
     log,
     ledger,
-    ports: { blobs, clock, layers, logger, names, runtime, snapshots },
+    ports: { blobs, clock, layers, log, logger, names, runtime, snapshots },
     collector,
     removals: new Removals(blobs, ledger),
   };

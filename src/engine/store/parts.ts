@@ -7,7 +7,10 @@ import type { WorkflowRunner } from '../workflow-runner.ts';
 /** What the methods of the store work with. */
 export interface StoreParts {
   readonly ledger: Ledger;
-  readonly ports: Pick<Ports, 'blobs' | 'clock' | 'layers' | 'logger' | 'names' | 'runtime' | 'snapshots'>;
+  readonly ports: Pick<
+    Ports,
+    'blobs' | 'clock' | 'layers' | 'log' | 'logger' | 'names' | 'runtime' | 'snapshots'
+  >;
   readonly runner: Pick<WorkflowRunner, 'run'>;
   readonly collector: Pick<Collector, 'collect'>;
   /** The one that the performers have too: it knows which bytes are being brought and which are going. */

@@ -2,6 +2,7 @@ import type { Store } from '../ports/store/store.ts';
 import { containerStore } from './containers.ts';
 import { contentStore } from './content.ts';
 import { diffService } from './diff.ts';
+import { eventService } from './events.ts';
 import { imageStore } from './images.ts';
 import { leaseStore } from './leases.ts';
 import { namespaceStore } from './namespaces.ts';
@@ -18,5 +19,6 @@ export const storeOf = (parts: StoreParts): Store => ({
   images: imageStore(parts),
   leases: leaseStore(parts),
   diff: diffService(parts),
+  events: eventService(parts),
   snapshots: snapshotServices(parts, { overlayfs: parts.ports.snapshots }),
 });

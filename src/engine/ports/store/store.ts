@@ -1,6 +1,7 @@
 import type { ContainerStore } from './containers.ts';
 import type { ContentStore } from './content.ts';
 import type { DiffService } from './diff.ts';
+import type { EventService } from './events.ts';
 import type { ImageStore } from './images.ts';
 import type { LeaseStore } from './leases.ts';
 import type { NamespaceStore } from './namespaces.ts';
@@ -21,4 +22,5 @@ export interface Store {
   readonly leases: LeaseStore;
   readonly snapshots: SnapshotServices;
   readonly diff: DiffService;
+  readonly events: EventService;
 }
