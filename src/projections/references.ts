@@ -13,10 +13,11 @@ import {
 } from '../domain/identity.ts';
 import { imageSubject } from '../domain/images.ts';
 import { gcLabels } from '../domain/labels.ts';
-import { type LeasedResource, leaseSubject } from '../domain/leases.ts';
+import type { LeasedResource } from '../domain/leases.ts';
 import type { RemovalCause } from '../domain/removal.ts';
 import { type SnapshotRef, snapshotSubject } from '../domain/snapshots.ts';
 import type { DomainEvent } from '../domain/world.ts';
+import { place as put, drop as remove } from './back-references.ts';
 import {
   connect,
   disconnect,
@@ -25,10 +26,11 @@ import {
   emptyGraph,
   keepersOf,
   type NewEdge,
-  put,
+  type NewNode,
+  pinsOf,
   type ReferenceGraph,
-  remove,
 } from './reference-graph.ts';
+import { isNamed, standingOf } from './standing.ts';
 
 /**
  * What keeps what, as a fold of the log: an event costs what the edges cost that it makes or takes.
@@ -36,7 +38,8 @@ import {
  *   image ─target→ blob ─config, layer, manifest→ blob ─unpacked→ snapshot ─parent→ snapshot
  *   container ─root→ snapshot      container ─image→ blob      lease ─lease→ anything
  *
- * Roots are images, containers, leases and whatever bears the gc.root label. References stay within a namespace.
+ * Roots are images, containers, leases and whatever bears the gc.root label, or gc.expire with a time to come. References
+ * stay within a namespace.
  */
 export type References = ReferenceGraph;
 export const noReferences: References = emptyGraph;
@@ -50,9 +53,9 @@ const contentKind = (suffix: string): EdgeKind => {
 
 const labelEdge = (namespace: Namespace, name: string, value: string, bearer: 'blob' | 'other') => {
   if (name.startsWith(gcLabels.content)) {
-    const suffix = name.slice(gcLabels.content.length);
-    if (suffix !== '' && suffix[0] !== '.' && suffix[0] !== '/') return undefined;
-    return { to: blobSubject(namespace, value as Digest), kind: contentKind(suffix), byLabel: true } as const;
+    if (!isNamed(name, gcLabels.content)) return undefined;
+    const kind = contentKind(name.slice(gcLabels.content.length));
+    return { to: blobSubject(namespace, value as Digest), kind, byLabel: true } as const;
   }
   if (name.startsWith(gcLabels.snapshot)) {
     const snapshotter = name.slice(gcLabels.snapshot.length).split('/', 1)[0];
@@ -70,7 +73,6 @@ const labelEdge = (namespace: Namespace, name: string, value: string, bearer: 'b
 const labelEdges = (namespace: Namespace, labels: Labels, bearer: 'blob' | 'other'): readonly NewEdge[] =>
   Object.entries(labels).flatMap(([name, value]) => labelEdge(namespace, name, value, bearer) ?? []);
 
-const isRoot = (labels: Labels): boolean => labels[gcLabels.root] !== undefined;
 const byLabel = (edge: Edge): boolean => edge.byLabel;
 
 const parentEdges = (at: SnapshotRef, parent: SnapshotKey | undefined): readonly NewEdge[] =>
@@ -106,12 +108,18 @@ const putImage = (state: References, event: EventOf<'image-created' | 'image-upd
 const putBlob = (state: References, event: EventOf<'blob-committed' | 'blob-labelled'>): References => {
   const { namespace, digest, labels } = event.data;
   const subject = blobSubject(namespace, digest);
-  const node = { collectable: { kind: 'blob', namespace, digest }, root: isRoot(labels) } as const;
+  const node = {
+    collectable: { kind: 'blob', namespace, digest },
+    ...standingOf(namespace, labels),
+  } as const;
   return put(state, subject, node, labelEdges(namespace, labels, 'blob'), event.position);
 };
 
 const snapshotNode = ({ namespace, snapshotter, key }: SnapshotRef, labels: Labels) =>
-  ({ collectable: { kind: 'snapshot', namespace, snapshotter, key }, root: isRoot(labels) }) as const;
+  ({
+    collectable: { kind: 'snapshot', namespace, snapshotter, key },
+    ...standingOf(namespace, labels),
+  }) as const;
 
 const prepared = (state: References, event: EventOf<'snapshot-prepared'>): References => {
   const { namespace, parent, labels } = event.data;
@@ -151,9 +159,12 @@ const relabelled = (
   const node = state.nodes.get(subject);
   if (!node) return state;
   const { collectable } = node;
-  const made = collectable ? { collectable, root: isRoot(labels) } : { root: true };
+  const made = collectable ? { collectable, ...standingOf(namespace, labels) } : { root: true };
   return put(state, subject, made, labelEdges(namespace, labels, 'other'), at, byLabel);
 };
+
+const leaseNode = (labels: Labels): NewNode =>
+  labels[gcLabels.flat] === undefined ? { root: true } : { root: true, flat: true };
 
 const letGo = (state: References, event: EventOf<'lease-resource-removed'>): References => {
   const { namespace, resource } = event.data;
@@ -249,10 +260,13 @@ export const evolveReferences = (state: References, event: Fact<DomainEvent>): R
     case 'container-labelled':
       return relabelled(state, event.subject, event.data.labels, event.data.namespace, position);
     case 'lease-created':
-      return put(state, leaseSubject(event.data.namespace, event.data.id), { root: true }, [], position);
+      return put(state, event.subject, leaseNode(event.data.labels), [], position);
     case 'lease-resource-added': {
-      const to = leasedSubject(event.data.namespace, event.data.resource);
-      return connect(state, event.subject, { to, kind: 'lease', byLabel: false }, position);
+      const { namespace, resource } = event.data;
+      const to = leasedSubject(namespace, resource);
+      const flat = resource.type === 'content' && state.nodes.get(event.subject)?.flat;
+      const edge = { to, kind: 'lease', byLabel: false } as const;
+      return connect(state, event.subject, flat ? { ...edge, flat } : edge, position);
     }
     case 'lease-resource-removed':
       return letGo(state, event);
@@ -278,7 +292,7 @@ export const evolveReferences = (state: References, event: Fact<DomainEvent>): R
 export const pathFromRoot = (state: References, subject: Subject): readonly Edge[] | undefined => {
   const node = state.nodes.get(subject);
   if (!node) return undefined;
-  if (node.root) return [];
+  if (node.root || node.rootUntil !== undefined) return [];
   const next = new Map<Subject, Edge>();
   const trace = (edge: Edge): readonly Edge[] => {
     const path = [edge];
@@ -287,9 +301,11 @@ export const pathFromRoot = (state: References, subject: Subject): readonly Edge
   };
   const queue: Subject[] = [subject];
   for (const at of queue) {
-    for (const edge of keepersOf(state, at)) {
+    const pins = at === subject ? pinsOf(state, at) : [];
+    for (const edge of [...keepersOf(state, at), ...pins]) {
       if (edge.from === subject || next.has(edge.from)) continue;
-      if (state.nodes.get(edge.from)?.root) return trace(edge);
+      const from = state.nodes.get(edge.from);
+      if (from?.root || from?.rootUntil !== undefined) return trace(edge);
       next.set(edge.from, edge);
       queue.push(edge.from);
     }

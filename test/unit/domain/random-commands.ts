@@ -38,6 +38,21 @@ const label = fc.oneof(
   ),
   fc.tuple(fc.constant('containerd.io/gc.root'), fc.constantFrom('now', '', '')),
   fc.tuple(fc.constantFrom('a', 'b'), fc.constantFrom('1', '2', '')),
+  fc.tuple(
+    fc.constantFrom('content', 'content.x').map((rest) => `containerd.io/gc.bref.${rest}`),
+    fc.oneof({ weight: 4, arbitrary: digests }, { weight: 1, arbitrary: fc.constant('') }),
+  ),
+  fc.tuple(
+    fc.constant('containerd.io/gc.bref.image'),
+    fc.constantFrom('docker.io/library/a:latest', 'docker.io/library/b:latest', ''),
+  ),
+  fc.tuple(fc.constant('containerd.io/gc.bref.snapshot.overlayfs'), anyKey),
+  fc.tuple(fc.constant('containerd.io/gc.bref.container/x'), container),
+  fc.tuple(
+    fc.constant('containerd.io/gc.expire'),
+    fc.constantFrom('2001-01-01T00:00:00Z', '2001-01-02T01:00:00+01:00', 'some day', ''),
+  ),
+  fc.tuple(fc.constant('containerd.io/gc.flat'), fc.constantFrom('yes', '')),
 );
 /** Commands that make things take no empty values, as the edge sees to. */
 const labels = fc.array(label, { maxLength: 3 }).map((pairs) => Object.fromEntries(pairs));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { containerEvents } from '../../../src/domain/containers.ts';
 import type { Subject } from '../../../src/domain/envelope.ts';
+import type { Timestamp } from '../../../src/domain/identity.ts';
 import { collectable, removalCommands } from '../../../src/projections/gc.ts';
 import {
   evolveReferences,
@@ -218,6 +219,74 @@ describe('garbage', () => {
     expect(removalCommands(collectable(state, { ingestsBefore: wallAt(3) }))).toEqual([
       { type: 'abort-ingest', namespace: ns, ref: 'old', cause: { by: 'gc' } },
     ]);
+  });
+  describe('by labels of containerd', () => {
+    const lease = (labels: Record<string, string>): EventInput => ({
+      type: 'lease-created',
+      data: { namespace: ns, id: 'l', labels },
+    });
+    const holds = (of: string): EventInput => ({
+      type: 'lease-resource-added',
+      data: { namespace: ns, id: 'l', resource: { type: 'content', id: of } },
+    });
+    const letGo: EventInput = {
+      type: 'lease-deleted',
+      data: { namespace: ns, id: 'l', cause: { by: 'request' } },
+    };
+    const manifestOfLayer = blob(manifest, { [`${gc}.content.l.0`]: layer });
+    const last = (of: string) => of.slice(-6);
+
+    it('is not what a flat lease holds, but what that refers to', () => {
+      const flat = [lease({ 'containerd.io/gc.flat': 'yes' }), manifestOfLayer, blob(layer), holds(manifest)];
+      expect(collected(fold(...flat))).toEqual([`${last(layer)} -`]);
+      expect(words(fold(...flat), blobOf(manifest))).toBe('lease/default/l lease@3');
+      expect(why(fold(...flat), blobOf(layer)).kept).toBe(false);
+      const image: EventInput = {
+        type: 'image-created',
+        data: { namespace: ns, name, target: { ...target, digest: manifest }, labels: {} },
+      };
+      expect(collected(fold(...flat, image))).toEqual([]);
+      expect(collected(fold(...flat, letGo))).toEqual([`${last(manifest)} 4`, `${last(layer)} 4`]);
+    });
+    it('is what names a keeper that is not here, or is no longer', () => {
+      const named = blob(layer, { 'containerd.io/gc.bref.content.origin': manifest });
+      const rooted = blob(manifest, { 'containerd.io/gc.root': 'yes' });
+      expect(collected(fold(named))).toEqual([`${last(layer)} -`]);
+      expect(collected(fold(named, rooted))).toEqual([]);
+      expect(words(fold(rooted, named), blobOf(layer))).toBe(`blob/default/${manifest} back@1`);
+      const unrooted: EventInput = {
+        type: 'blob-labelled',
+        data: { namespace: ns, digest: manifest, labels: {} },
+      };
+      expect(collected(fold(named, rooted, unrooted))).toEqual([`${last(manifest)} 2`, `${last(layer)} 2`]);
+      const unnamed: EventInput = {
+        type: 'blob-labelled',
+        data: { namespace: ns, digest: layer, labels: {} },
+      };
+      expect(collected(fold(named, rooted, unnamed))).toEqual([`${last(layer)} 2`]);
+    });
+    it.each([
+      ['image', name],
+      ['container/x', 'c0ffee'],
+      ['snapshot.overlayfs', 'c0ffee'],
+    ])('is nothing that names its %s', (keeper, id) => {
+      const named = blob(layer, { [`containerd.io/gc.bref.${keeper}`]: id });
+      expect(collected(fold(...ran, named))).toEqual([]);
+      expect(collected(fold(named, ...ran))).toEqual([]);
+      expect(collected(fold(named))).toEqual([`${last(layer)} -`]);
+    });
+    it('is what was to be kept up to a time, from then on', () => {
+      const kept = fold(
+        blob(manifest, {
+          'containerd.io/gc.expire': '2026-01-01T01:00:00+01:00',
+          [`${gc}.content.l.0`]: layer,
+        }),
+        blob(layer),
+      );
+      const at = (text: string) => collectable(kept, { now: (Date.parse(text) * 1000) as Timestamp }).length;
+      expect(at('2025-12-31T23:59:59Z')).toBe(0);
+      expect(at('2026-01-01T00:00:00Z')).toBe(2);
+    });
   });
   it('costs what it is, not what the store holds', () => {
     const many = Array.from({ length: 20_000 }, (_, n): EventInput[] => [
