@@ -1,5 +1,6 @@
 import type { Recorded } from '../../domain/envelope.ts';
-import type { Digest, ImageName, Namespace, Timestamp } from '../../domain/identity.ts';
+import type { Namespace } from '../../domain/identity.ts';
+import type { Run } from '../../projections/runs.ts';
 import type { ContainerView, ToldEvent } from './api.ts';
 
 /** An event of one of many hosts. */
@@ -31,20 +32,8 @@ export interface FleetContainer {
 }
 
 /** One container that ran an image. */
-export interface FleetRun {
+export interface FleetRun extends Run {
   readonly host: string;
-  readonly namespace: Namespace;
-  readonly id: string;
-  readonly name: string;
-  readonly image: { readonly name: ImageName; readonly digest: Digest };
-  readonly createdAt: Timestamp;
-  /** Absent where it never started. */
-  readonly firstStartedAt?: Timestamp;
-  /** When its last process ended; absent where it never started, or still runs. */
-  readonly lastEndedAt?: Timestamp;
-  readonly running: boolean;
-  /** Absent while the container is there. */
-  readonly removedAt?: Timestamp;
 }
 
 export interface FleetToldEvent {
