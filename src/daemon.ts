@@ -8,7 +8,7 @@ import type { Config } from './adapters/config/schema.ts';
 import { serve } from './adapters/grpc/serve.ts';
 import { bootId, createClock } from './adapters/linux/clock.ts';
 import { createContainerFiles } from './adapters/linux/container-files.ts';
-import { createHostInspector, hostPlatform, sha256 } from './adapters/linux/host.ts';
+import { createHostInspector, hostPlatform, pidNamespace, sha256 } from './adapters/linux/host.ts';
 import { createNames } from './adapters/linux/names.ts';
 import { createProcessTable } from './adapters/linux/processes.ts';
 import { createLogInspector } from './adapters/log-file/inspector.ts';
@@ -217,7 +217,19 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       proofs: proofsApi({ log, ledger, heads, notary, leaves: home.leaves, timeline, program: version }),
       ...copy,
     }),
-    store: storeOf({ ledger, ports, runner, collector, removals }),
+    store: storeOf({
+      ledger,
+      ports,
+      runner,
+      collector,
+      removals,
+      about: {
+        pid: process.pid,
+        pidNamespace: pidNamespace(),
+        platform: ports.host.platform,
+        overlayDirectory: snapshots,
+      },
+    }),
     build: { version, revision },
     names,
     logger,

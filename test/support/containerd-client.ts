@@ -74,6 +74,12 @@ const partsOver = async (directory: string) => {
     ports: { blobs, clock, layers, log, logger, names, runtime, snapshots },
     collector,
     removals: new Removals(blobs, ledger),
+    about: {
+      pid: process.pid,
+      pidNamespace: 1n,
+      platform: { os: 'linux', architecture: 'amd64' },
+      overlayDirectory: bytes,
+    },
   };
 };
 

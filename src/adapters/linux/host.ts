@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { hash } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import { promisify } from 'node:util';
@@ -11,6 +12,9 @@ const run = promisify(execFile);
 
 /** What images are to be made for to run here. */
 export const hostPlatform = (): Platform => normalisePlatform({ os: 'linux', architecture: arch() });
+
+/** The pid namespace of this process, as the inode that stands for it. */
+export const pidNamespace = (): bigint => statSync('/proc/self/ns/pid', { bigint: true }).ino;
 
 export const sha256 = (text: string): Digest => Digest.parse(`sha256:${hash('sha256', text, 'hex')}`);
 

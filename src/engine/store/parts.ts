@@ -3,6 +3,7 @@ import type { Ledger } from '../ledger.ts';
 import type { Removals } from '../performers/removals.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { WorkflowRunner } from '../workflow-runner.ts';
+import type { DaemonFacts } from './plugins.ts';
 
 /** What the methods of the store work with. */
 export interface StoreParts {
@@ -15,4 +16,5 @@ export interface StoreParts {
   readonly collector: Pick<Collector, 'collect'>;
   /** The one that the performers have too: it knows which bytes are being brought and which are going. */
   readonly removals: Removals;
+  readonly about: DaemonFacts;
 }

@@ -4,6 +4,7 @@ import { contentStore } from './content.ts';
 import { diffService } from './diff.ts';
 import { eventService } from './events.ts';
 import { imageStore } from './images.ts';
+import { introspection } from './introspection.ts';
 import { leaseStore } from './leases.ts';
 import { namespaceStore } from './namespaces.ts';
 import type { StoreParts } from './parts.ts';
@@ -20,5 +21,6 @@ export const storeOf = (parts: StoreParts): Store => ({
   leases: leaseStore(parts),
   diff: diffService(parts),
   events: eventService(parts),
+  introspection: introspection(parts),
   snapshots: snapshotServices(parts, { overlayfs: parts.ports.snapshots }),
 });

@@ -5,6 +5,7 @@ import { Content } from '../../../gen/containerd/services/content/v1/content_pb.
 import { Diff } from '../../../gen/containerd/services/diff/v1/diff_pb.ts';
 import { Events } from '../../../gen/containerd/services/events/v1/events_pb.ts';
 import { Images } from '../../../gen/containerd/services/images/v1/images_pb.ts';
+import { Introspection } from '../../../gen/containerd/services/introspection/v1/introspection_pb.ts';
 import { Leases } from '../../../gen/containerd/services/leases/v1/leases_pb.ts';
 import { Namespaces } from '../../../gen/containerd/services/namespaces/v1/namespace_pb.ts';
 import { Snapshots } from '../../../gen/containerd/services/snapshots/v1/snapshots_pb.ts';
@@ -16,6 +17,7 @@ import { contentService } from './content.ts';
 import { diffService } from './diff.ts';
 import { eventsService } from './events.ts';
 import { imagesService } from './images.ts';
+import { introspectionService } from './introspection.ts';
 import { leasesService } from './leases.ts';
 import { namespacesService } from './namespaces.ts';
 import { snapshotsService } from './snapshots.ts';
@@ -41,5 +43,6 @@ export const addContainerdServices = (add: AddService, store: Store, build: Buil
   add(Leases, leasesService(store.leases));
   add(Diff, diffService(store.diff));
   add(Events, eventsService(store.events));
+  add(Introspection, introspectionService(store.introspection));
   add(Snapshots, snapshotsService(store.snapshots));
 };

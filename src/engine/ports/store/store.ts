@@ -3,6 +3,7 @@ import type { ContentStore } from './content.ts';
 import type { DiffService } from './diff.ts';
 import type { EventService } from './events.ts';
 import type { ImageStore } from './images.ts';
+import type { Introspection } from './introspection.ts';
 import type { LeaseStore } from './leases.ts';
 import type { NamespaceStore } from './namespaces.ts';
 import type { SnapshotServices } from './snapshots.ts';
@@ -23,4 +24,5 @@ export interface Store {
   readonly snapshots: SnapshotServices;
   readonly diff: DiffService;
   readonly events: EventService;
+  readonly introspection: Introspection;
 }

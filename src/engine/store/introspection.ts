@@ -1,0 +1,35 @@
+import { Rejection } from '../../domain/rejection.ts';
+import { containerdFilter, type FieldOf } from '../../projections/containerd-filters.ts';
+import type { Introspection, Plugin } from '../ports/store/introspection.ts';
+import type { StoreParts } from './parts.ts';
+import { pluginsOf } from './plugins.ts';
+
+export const introspection = ({ ledger, about }: StoreParts): Introspection => {
+  const all = pluginsOf(about);
+  return {
+    server: () => ({
+      uuid: ledger.durable.world.host.hostId,
+      pid: about.pid,
+      pidNamespace: about.pidNamespace,
+    }),
+    plugins: (filters) => {
+      const matches = containerdFilter(filters);
+      return all.filter((plugin) => matches(fieldsOf(plugin)));
+    },
+    plugin: (type, id) => {
+      const found = all.find((plugin) => plugin.type === type && plugin.id === id);
+      if (found) return found;
+      throw new Rejection('not-found', `plugin "${type}.${id}": not found`);
+    },
+  };
+};
+
+const fieldsOf =
+  ({ type, id, capabilities }: Plugin): FieldOf =>
+  ([field, ...path]) => {
+    if (field === 'type') return type;
+    if (field === 'id') return id;
+    if (field !== 'capabilities') return undefined;
+    const name = path.join('.');
+    return capabilities.includes(name) ? name : undefined;
+  };
