@@ -72,6 +72,22 @@ export const bundleApart = async (outdir) => {
   return { inputs };
 };
 
+/**
+ * esbuild runs a module late where something loads it late, and then forgets to run it for those that need it at once if
+ * its package says that it has no side effects.
+ */
+const keepOrder = {
+  name: 'keep-order',
+  setup(building) {
+    building.onResolve({ filter: /protobuf|^\.\.?\// }, async ({ path, pluginData, ...from }) => {
+      const ours = path.startsWith('@bufbuild/protobuf') || from.importer.includes('/@bufbuild/protobuf/');
+      if (!ours || pluginData === 'seen') return undefined;
+      const found = await building.resolve(path, { ...from, pluginData: 'seen' });
+      return found.errors.length > 0 ? found : { ...found, sideEffects: true };
+    });
+  },
+};
+
 /** Replaces a file in one step, so that a program that starts meanwhile reads the old one or the new one. */
 export const writeWhole = (path, contents) => {
   mkdirSync(dirname(path), { recursive: true });
@@ -119,7 +135,7 @@ export const bundle = async (entries, outdir, programsDir = outdir) => {
       'import.meta.filename': '__filename',
     },
     banner: { js: "const __fileUrl = require('node:url').pathToFileURL(__filename).href;" },
-    plugins: [entryUrls(outdir, programsDir), fromApart(outdir, programsDir)],
+    plugins: [entryUrls(outdir, programsDir), fromApart(outdir, programsDir), keepOrder],
   });
   writeWhole(join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
   for (const file of result.outputFiles) {
