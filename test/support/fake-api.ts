@@ -313,6 +313,10 @@ export const fakeApi = (parts: Parts = {}): FakeApi => {
         note('log.history', query);
         yield someEvent(3n);
       },
+      horizon: async (query) => {
+        note('log.horizon', query);
+        return { position: position(100n), archives: ['/backup'], reachesBelow: true };
+      },
       why: async (query) => {
         note('log.why', query);
         const path = [{ from: 'image/default/x', to: query.thing, kind: 'target', since: position(5n) }];

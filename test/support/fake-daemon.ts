@@ -98,7 +98,8 @@ export const startFakeDaemon = async (): Promise<FakeDaemon> => {
   const temp = makeTempDir('fake-daemon');
   const address = `unix://${temp.path}/d.sock`;
   const server = new grpc.Server({ 'grpc.max_receive_message_length': 16 * 1024 * 1024 });
-  const handlers = new Map<string, Handler>();
+  // Nothing was pruned, unless a test says otherwise.
+  const handlers = new Map<string, Handler>([['Log.horizon', () => ({})]]);
   const seen = new Map<string, unknown[]>();
   let headers: Record<string, string> = {};
   let session: ((first: SessionRequest['request'], session: Session) => Promise<void>) | undefined;

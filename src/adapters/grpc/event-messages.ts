@@ -26,5 +26,6 @@ export const eventMessage = (event: ToldEvent): MessageInitShape<typeof EventSch
     ...present({ causation: causation === undefined ? undefined : BigInt(causation) }),
     reason: reason ?? '',
     summary: event.summary,
+    ...present({ redactedBy: event.redactedBy }),
   };
 };

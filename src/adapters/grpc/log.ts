@@ -40,6 +40,11 @@ export const logService = (api: LogApi): Service<typeof Log> => ({
     };
     return mapped(api.history(query), eventMessage);
   },
+  horizon: async ({ namespace, thing }) => {
+    const query = { namespace: namespaceOf(namespace), thing: required(thing, 'thing') };
+    const { position: at, archives, reachesBelow } = await api.horizon(query);
+    return { position: at, archives: [...archives], reachesBelow };
+  },
   why: async ({ namespace, thing, at }, { signal }) => {
     const query = { namespace: namespaceOf(namespace), thing: required(thing, 'thing') };
     const found = await api.why({ ...query, ...present({ at: atOf(at) }) }, signal);

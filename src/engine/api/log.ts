@@ -2,11 +2,13 @@ import { firstDifference } from '../../domain/difference.ts';
 import type { Subject } from '../../domain/envelope.ts';
 import { type Namespace, type Position, Timestamp } from '../../domain/identity.ts';
 import type { LogQuery } from '../../domain/log-query.ts';
+import { stateOf } from '../../projections/changes.ts';
 import { eventFilter, eventQuery, namesQuery } from '../../projections/event-filter.ts';
 import { factOf } from '../ledger.ts';
 import type { LogApi, ToldEvent } from '../ports/api.ts';
 import { type Engine, orThrow, shown } from './engine.ts';
 import { follow } from './follow.ts';
+import { toldAsIs } from './redacted.ts';
 import { factsIn, subjectsIn } from './subjects.ts';
 import { told } from './told.ts';
 import { tellWhy } from './why.ts';
@@ -15,6 +17,7 @@ import { tellWhy } from './why.ts';
 export const logApi = (engine: Engine): LogApi => ({
   events: (query, signal) => events(engine, query, signal),
   history: (query) => history(engine, query),
+  horizon: (query) => horizon(engine, query),
   why: (query, signal) => tellWhy(engine, query, signal),
   verify: (given, progress) => verify(engine, given, progress),
 });
@@ -51,7 +54,8 @@ async function* events(
   const named = await formerlyNamed(engine, filters, namespace);
   const wanted = orThrow(eventFilter(filters, shown(engine), namespace, named));
   const where = { ...eventQuery(filters, namespace, named), ...timesOf(query) };
-  for await (const fact of factsIn(engine, { from, to: edge, where })) if (wanted(fact)) yield told(fact);
+  for await (const fact of factsIn(engine, { from, to: edge, where }))
+    if (wanted(fact)) yield await toldAsIs(engine, fact);
   if (!query.follow || (await hasPassed(engine, from, edge, until))) return;
   let onwards = edge;
   if (from > edge) onwards = from;
@@ -84,8 +88,20 @@ async function* history(engine: Engine, query: Parameters<LogApi['history']>[0])
   const wanted = orThrow(eventFilter(filters, shown(engine)));
   const subjects = [...(await subjectsOf(engine, namespace, thing))];
   const where = { ...eventQuery(filters, undefined, []), ...timesOf(query), subjects };
-  for await (const fact of factsIn(engine, { where })) if (wanted(fact)) yield told(fact);
+  for await (const fact of factsIn(engine, { where })) if (wanted(fact)) yield await toldAsIs(engine, fact);
 }
+
+const horizon = async (
+  engine: Engine,
+  { namespace, thing }: Parameters<LogApi['horizon']>[0],
+): ReturnType<LogApi['horizon']> => {
+  const { horizon: begins } = engine.ports.log;
+  if (begins === 0n) return { position: begins, archives: [], reachesBelow: false };
+  const { world } = await engine.timeline.viewsAt(begins);
+  const subjects = [...(await subjectsOf(engine, namespace, thing))];
+  const reachesBelow = subjects.some((subject) => stateOf(world, subject) !== undefined);
+  return { position: begins, archives: shown(engine).keeping.prunedInto, reachesBelow };
+};
 
 /**
  * Files and signed heads in one pass, then that the views in memory are what a replay gives, from zero or from the horizon.

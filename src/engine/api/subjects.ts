@@ -39,6 +39,15 @@ export const subjectsIn = async (
     world.position === engine.ledger.durable.world.position ? '' : ` before position ${world.position}`;
   throw new Rejection(
     'not-found',
-    `the log knows nothing called '${thing}' in namespace '${namespace}'${then}; give an id, a name, a digest or a key`,
+    `the log knows nothing called '${thing}' in namespace '${namespace}'${then}; give an id, a name, a digest or a key${prunedNote(engine)}`,
   );
+};
+
+/** What was before the horizon may have been it. */
+const prunedNote = ({ ports, ledger }: Engine): string => {
+  const { horizon } = ports.log;
+  if (horizon === 0n) return '';
+  const { prunedInto } = ledger.durable.world.keeping;
+  const where = prunedInto.length === 0 ? 'in no archive' : `archived in ${prunedInto.join(', ')}`;
+  return `. The log begins at position ${horizon}; what was before is ${where}`;
 };

@@ -200,6 +200,16 @@ export interface Session {
   detach(): Promise<void>;
 }
 
+/** Where the log begins. */
+export interface Horizon {
+  /** 0 where nothing was pruned. */
+  readonly position: Position;
+  /** Folders that hold what was before. */
+  readonly archives: readonly string[];
+  /** Whether the thing that was asked about was there already. */
+  readonly reachesBelow: boolean;
+}
+
 export interface LogApi {
   events(
     query: {
@@ -220,6 +230,8 @@ export interface LogApi {
     until?: number;
     filters?: readonly string[];
   }): AsyncIterable<ToldEvent>;
+  /** Where the log begins, and whether a thing was there already. @throws Rejection `not-found` as `history` */
+  horizon(query: { namespace: Namespace; thing: string }): Promise<Horizon>;
   why(
     query: { namespace: Namespace; thing: string; at?: At },
     signal?: AbortSignal,

@@ -10,4 +10,6 @@ export interface ToldEvent {
   readonly data: unknown;
   readonly meta: Metadata;
   readonly summary: string;
+  /** Position of the event by which texts were taken out of this one. */
+  readonly redactedBy?: Position;
 }

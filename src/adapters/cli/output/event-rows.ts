@@ -44,13 +44,20 @@ export const eventRow = (event: Event) => ({
   Causation: event.causation ?? null,
   Boot: event.boot,
   Data: parsePayload(event),
+  /** Whether texts were taken out of it, and by which event. */
+  Redacted: event.redactedBy !== undefined,
+  RedactedBy: event.redactedBy ?? null,
 });
 
 export type EventRow = ReturnType<typeof eventRow>;
+
+/** Says of an event that it is not as it was written. */
+export const redactedMark = ({ RedactedBy }: EventRow): string =>
+  RedactedBy === null ? '' : ` [redacted by ${RedactedBy}]`;
 
 /** One line: time, position, subject, type, and what it says. */
 export const eventLine = (row: EventRow): string =>
   printable(
     `${row.Time} ${row.Position} ${row.Subject} ${row.Type}${row.Summary ? `: ${row.Summary}` : ''}` +
-      ` (${row.Who}${row.Why ? `; why: ${row.Why}` : ''})`,
+      ` (${row.Who}${row.Why ? `; why: ${row.Why}` : ''})${redactedMark(row)}`,
   );

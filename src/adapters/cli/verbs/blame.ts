@@ -1,4 +1,5 @@
 import type { BlamedField } from '../../../gen/shiplog/v1/time_pb.ts';
+import { tellHorizon } from '../horizon.ts';
 import { shownAt } from '../moment.ts';
 import { valueText } from '../output/changes.ts';
 import { eventRow } from '../output/event-rows.ts';
@@ -55,6 +56,7 @@ export const verb: Verb = {
           const rows = fields.map((one) => blameRow(subject, one));
           const width = flags.trunc ? 40 : Number.POSITIVE_INFINITY;
           await printRows(io, rows, style(width), { format: flags.format, quiet: undefined });
+          if (rows.some(({ Position }) => Position === null)) await tellHorizon(context, thing);
           return 0;
         }),
       ),

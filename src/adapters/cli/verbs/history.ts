@@ -1,4 +1,5 @@
-import { type EventRow, eventRow } from '../output/event-rows.ts';
+import { tellHorizon } from '../horizon.ts';
+import { type EventRow, eventRow, redactedMark } from '../output/event-rows.ts';
 import { formatHelp, printRows, type RowStyle } from '../output/rows.ts';
 import { collect } from '../parse/quantity.ts';
 import { timeHelp, timeRange } from '../parse/time.ts';
@@ -6,7 +7,13 @@ import type { Verb } from '../verb.ts';
 
 const style: RowStyle<EventRow> = {
   headings: ['TIME', 'POSITION', 'WHO', 'WHAT', 'WHY'],
-  cells: (row) => [row.Time, String(row.Position), row.Who, row.Summary || row.Type, row.Why],
+  cells: (row) => [
+    row.Time,
+    String(row.Position),
+    row.Who,
+    `${row.Summary || row.Type}${redactedMark(row)}`,
+    row.Why,
+  ],
 };
 
 export const verb: Verb = {
@@ -27,7 +34,8 @@ export const verb: Verb = {
       .option('-q, --quiet', 'print only positions')
       .option('--format <format>', formatHelp)
       .action((thing, flags) =>
-        perform(async ({ io, namespace, client, signal }) => {
+        perform(async (context) => {
+          const { io, namespace, client, signal } = context;
           const rows: EventRow[] = [];
           const { type, actor, correlation } = flags;
           const filters = Object.entries({ type, actor, correlation }).flatMap(([key, values = []]) =>
@@ -39,6 +47,7 @@ export const verb: Verb = {
           }
           const quiet = flags.quiet ? (row: EventRow) => String(row.Position) : undefined;
           await printRows(io, rows, style, { format: flags.format, quiet });
+          await tellHorizon(context, thing);
           return 0;
         }),
       ),

@@ -1,5 +1,6 @@
 import type { WhyResponse } from '../../../gen/shiplog/v1/log_pb.ts';
 import { write } from '../cli-io.ts';
+import { tellHorizon } from '../horizon.ts';
 import { shownAt } from '../moment.ts';
 import { eventLine, eventRow } from '../output/event-rows.ts';
 import { lineFormat } from '../output/rows.ts';
@@ -60,6 +61,7 @@ export const verb: Verb = {
           const row = whyRow(await (await client()).log.why({ namespace, thing, ...at }, { signal }));
           const text = row.Kept ? keptTree(row, past) : freedLines(row, past);
           await write(io.stdout, line ? `${line(row)}\n` : text);
+          await tellHorizon(context, thing);
           return 0;
         }),
       ),

@@ -40,7 +40,11 @@ const upFrom = async (
   for (let depth = 0; fact.meta.causation !== undefined; depth++) {
     const cause = position(BigInt(fact.meta.causation));
     if (cause < engine.ports.log.horizon) {
-      notes.push(`the cause at position ${cause} is below the log's horizon`);
+      const { prunedInto } = engine.ledger.durable.world.keeping;
+      const where = prunedInto.length === 0 ? 'in no archive' : `archived in ${prunedInto.join(', ')}`;
+      notes.push(
+        `the cause at position ${cause} was pruned: the log begins at ${engine.ports.log.horizon}, and what was before is ${where}`,
+      );
       break;
     }
     if (depth === CauseLimits.depth) {

@@ -87,3 +87,15 @@ describe('log prune', () => {
     expect(daemon.seen.get('Keeping.prune')?.[1]).toMatchObject({ unarchived: true });
   });
 });
+
+describe('log restore', () => {
+  it('says what is back', async () => {
+    daemon.unary('Keeping', 'restore', () => ({ untilPosition: 100n, segments: 2, bytes: 9_000_000n }));
+    const ran = await cli('log', 'restore', '--from', '/cold', '--from', 'colder');
+    expect(ran.stdout).toBe('The events below 100 are back: 2 files, 9MB; the log begins at 0 now\n');
+    expect(daemon.seen.get('Keeping.restore')).toMatchObject([
+      { directories: ['/cold', `${process.cwd()}/colder`] },
+    ]);
+    expect((await cli('log', 'restore', '--from', '/cold', '-q')).stdout).toBe('100\n');
+  });
+});

@@ -125,6 +125,29 @@ image/default/debian
     expect(JSON.parse((await cli('why', '--format', 'json', 'web')).stdout)).toMatchObject({ Kept: false });
   });
 
+  it('history and why say on standard error where the past of a thing is that was pruned', async () => {
+    daemon.unary('Log', 'why', () => ({ subject: 'container/default/web', kept: false, freed: [event] }));
+    daemon.stream('Log', 'history', () => [event]);
+    for (const verb of ['history', 'why']) {
+      daemon.unary('Log', 'horizon', () => ({ position: 40n, archives: ['/backup'], reachesBelow: true }));
+      expect((await cli(verb, 'web')).stderr).toBe(
+        'not whole: the log begins at position 40; what was before is archived in /backup\n',
+      );
+      daemon.unary('Log', 'horizon', () => ({ position: 40n, archives: ['/backup'], reachesBelow: false }));
+      expect((await cli(verb, 'web')).stderr).toBe('');
+    }
+  });
+
+  it('events and history mark what was redacted', async () => {
+    for (const method of ['events', 'history'] as const) {
+      daemon.stream('Log', method, () => [{ ...event, redactedBy: 77n }]);
+    }
+    expect((await cli('events')).stdout).toMatch(/ \[redacted by 77\]\n$/);
+    expect((await cli('history', 'web')).stdout).toContain(' [redacted by 77]');
+    const row = JSON.parse((await cli('events', '--format', 'json')).stdout);
+    expect(row).toMatchObject({ Redacted: true, RedactedBy: 77 });
+  });
+
   it('verify exits with 0 only if the log is sound', async () => {
     const result = { ok: true, message: '7 events are sound', headHash: 'ff' };
     daemon.stream('Log', 'verify', () => [
