@@ -1,7 +1,14 @@
 import { type CelInput, celMap } from '@bufbuild/cel';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import { PersistentMap } from '../../domain/persistent-map.ts';
 import { Instant, Lookup } from '../../engine/ports/expressions.ts';
+
+/** Written out: with the library, which servers load at their start, a module that is loaded late could not be bundled. */
+const timestampOf = (us: number): Timestamp => ({
+  $typeName: 'google.protobuf.Timestamp',
+  seconds: BigInt(Math.floor(us / 1_000_000)),
+  nanos: (us - Math.floor(us / 1_000_000) * 1_000_000) * 1000,
+});
 
 /** Counts what an evaluation does. @throws when it is too much */
 export type Count = (steps: number) => void;
@@ -87,7 +94,7 @@ export const celValue = (value: unknown, count: Count): CelInput => {
       return null;
   }
   if (value === null) return null;
-  if (value instanceof Instant) return timestampFromMs(value.us / 1000);
+  if (value instanceof Instant) return timestampOf(value.us);
   if (Array.isArray(value)) {
     count(value.length);
     return value.map((item: unknown) => celValue(item, count));
