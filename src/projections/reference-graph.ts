@@ -187,17 +187,17 @@ export const searchRoot = (
   return { found: false, nodes: [...seen] };
 };
 
-/** Sorts a node in again after something about it or its keepers changed. */
-const settle = (graph: ReferenceGraph, subject: Subject): ReferenceGraph => {
-  const node = graph.nodes.get(subject);
+/** A graph in the making, which nobody else has yet: one copy for each event, since a replay makes millions. */
+type Draft = { -readonly [K in keyof ReferenceGraph]: ReferenceGraph[K] };
+
+/** Sorts a node in again after something about it changed, or it lost a keeper. */
+const settle = (draft: Draft, subject: Subject): void => {
+  const node = draft.nodes.get(subject);
   const collectable = node !== undefined && !node.root;
-  const free = collectable && !graph.incoming.has(subject);
-  const suspect = collectable && !free && node.out.size > 0 && !searchRoot(graph, subject, LOOK_BACK).found;
-  return {
-    ...graph,
-    free: free ? graph.free.set(subject, subject) : graph.free.delete(subject),
-    suspects: suspect ? graph.suspects.set(subject, subject) : graph.suspects.delete(subject),
-  };
+  const free = collectable && !draft.incoming.has(subject);
+  const suspect = collectable && !free && node.out.size > 0 && !searchRoot(draft, subject, LOOK_BACK).found;
+  draft.free = free ? draft.free.set(subject, subject) : draft.free.delete(subject);
+  draft.suspects = suspect ? draft.suspects.set(subject, subject) : draft.suspects.delete(subject);
 };
 
 /** The later of two positions. */
@@ -207,21 +207,30 @@ export const later = (a: Position | undefined, b: Position | undefined): Positio
 const withLost = (node: ReferenceNode, lost: Position | undefined): ReferenceNode =>
   lost === undefined ? node : { ...node, lost };
 
-/** Takes an edge from its target; the source's own list is the caller's. */
-const unpoint = (graph: ReferenceGraph, edge: Edge, at: Position | undefined): ReferenceGraph => {
+const listOf = ({ flat }: Edge) => (flat ? 'pins' : 'incoming');
+const noEdges = PersistentMap.empty<Edge>();
+
+/** Gives an edge to its target; the source's own list is the caller's. */
+const point = (draft: Draft, edge: Edge): void => {
+  const { to } = edge;
   const list = listOf(edge);
-  const rest = graph[list].get(edge.to)?.delete(inKey(edge));
-  const node = graph.nodes.get(edge.to);
-  const next: ReferenceGraph = {
-    ...graph,
-    [list]:
-      rest === undefined || rest.size === 0 ? graph[list].delete(edge.to) : graph[list].set(edge.to, rest),
-    nodes: node ? graph.nodes.set(edge.to, withLost(node, later(node.lost, at))) : graph.nodes,
-  };
-  return settle(next, edge.to);
+  draft[list] = draft[list].set(to, (draft[list].get(to) ?? noEdges).set(inKey(edge), edge));
+  // One more keeper makes nothing free, and nothing a suspect that was none.
+  if (draft.free.has(to) || draft.suspects.has(to)) settle(draft, to);
 };
 
-const listOf = ({ flat }: Edge) => (flat ? 'pins' : 'incoming');
+/** Takes an edge from its target; the source's own list is the caller's. */
+const unpoint = (draft: Draft, edge: Edge, at: Position | undefined): void => {
+  const { to } = edge;
+  const list = listOf(edge);
+  const rest = draft[list].get(to)?.delete(inKey(edge)) ?? noEdges;
+  draft[list] = rest.size === 0 ? draft[list].delete(to) : draft[list].set(to, rest);
+  const node = draft.nodes.get(to);
+  if (node === undefined) return;
+  const lost = later(node.lost, at);
+  if (lost !== node.lost) draft.nodes = draft.nodes.set(to, withLost(node, lost));
+  settle(draft, to);
+};
 
 /** Adds an edge to a node that is here; nothing changes where it is there already. */
 export const connect = (
@@ -231,24 +240,24 @@ export const connect = (
   since: Position,
 ): ReferenceGraph => {
   const node = graph.nodes.get(from);
-  if (!node || node.out.has(outKey(made))) return graph;
+  const key = outKey(made);
+  if (!node || node.out.has(key)) return graph;
   const edge: Edge = { ...made, from, since };
-  const list = listOf(edge);
-  const keepers = graph[list].get(edge.to) ?? PersistentMap.empty<Edge>();
-  const next: ReferenceGraph = {
-    ...graph,
-    nodes: graph.nodes.set(from, { ...node, out: node.out.set(outKey(edge), edge) }),
-    [list]: graph[list].set(edge.to, keepers.set(inKey(edge), edge)),
-  };
-  return settle(next, edge.to);
+  const draft: Draft = { ...graph };
+  draft.nodes = graph.nodes.set(from, { ...node, out: node.out.set(key, edge) });
+  point(draft, edge);
+  return draft;
 };
 
 /** @param at position of the event that takes it away, to be told as what freed the target */
 export const disconnect = (graph: ReferenceGraph, edge: Edge, at: Position | undefined): ReferenceGraph => {
   const node = graph.nodes.get(edge.from);
-  if (!node?.out.has(outKey(edge))) return graph;
-  const nodes = graph.nodes.set(edge.from, { ...node, out: node.out.delete(outKey(edge)) });
-  return unpoint({ ...graph, nodes }, edge, at);
+  const out = node?.out.delete(outKey(edge));
+  if (node === undefined || out === undefined || out === node.out) return graph;
+  const draft: Draft = { ...graph };
+  draft.nodes = graph.nodes.set(edge.from, { ...node, out });
+  unpoint(draft, edge, at);
+  return draft;
 };
 
 /** The edge by which a thing is kept by a keeper that it names. */
@@ -268,23 +277,39 @@ export const put = (
   at: Position,
   which: (edge: Edge) => boolean = () => true,
 ): ReferenceGraph => {
+  const draft: Draft = { ...graph };
   const old = graph.nodes.get(subject);
   const lost = old?.root && !made.root ? at : later(old?.lost, made.lost);
-  const node = withLost({ ...made, out: old?.out ?? PersistentMap.empty() }, lost);
-  let next: ReferenceGraph = { ...graph, nodes: graph.nodes.set(subject, node) };
-  const wanted = new Set(edges.map(outKey));
-  for (const edge of node.out.values()) {
-    if (edge.kind !== 'back' && which(edge) && !wanted.has(outKey(edge))) next = disconnect(next, edge, at);
+  const keys = edges.map(outKey);
+  const taken: Edge[] = [];
+  const given: Edge[] = [];
+  let out = old?.out ?? noEdges;
+  for (const [key, edge] of out) {
+    if (edge.kind === 'back' || !which(edge) || keys.includes(key)) continue;
+    taken.push(edge);
+    out = out.delete(key);
   }
-  for (const edge of edges) next = connect(next, subject, edge, at);
-  return settle(next, subject);
+  for (const [index, made] of edges.entries()) {
+    const key = keys[index] ?? '';
+    if (out.has(key)) continue;
+    const edge: Edge = { ...made, from: subject, since: at };
+    given.push(edge);
+    out = out.set(key, edge);
+  }
+  draft.nodes = graph.nodes.set(subject, withLost({ ...made, out }, lost));
+  for (const edge of taken) unpoint(draft, edge, at);
+  for (const edge of given) point(draft, edge);
+  settle(draft, subject);
+  return draft;
 };
 
 /** Takes a node away and with it all that it keeps others by. Edges to it stay, for it may come back. */
 export const remove = (graph: ReferenceGraph, subject: Subject, at: Position | undefined): ReferenceGraph => {
   const node = graph.nodes.get(subject);
   if (!node) return graph;
-  let next = settle({ ...graph, nodes: graph.nodes.delete(subject) }, subject);
-  for (const edge of node.out.values()) next = unpoint(next, edge, at);
-  return next;
+  const draft: Draft = { ...graph };
+  draft.nodes = graph.nodes.delete(subject);
+  settle(draft, subject);
+  for (const edge of node.out.values()) unpoint(draft, edge, at);
+  return draft;
 };
