@@ -5,9 +5,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Manifest } from '../../src/adapters/log-file/archive.ts';
 import { openFileLog } from '../../src/adapters/log-file/file-log.ts';
+import { createLogKeeper } from '../../src/adapters/log-file/keeper.ts';
 import { realDisk } from '../../src/adapters/log-file/real-disk.ts';
+import { replaceData } from '../../src/adapters/log-file/redact.ts';
 import { verifyLog } from '../../src/adapters/log-file/verify.ts';
 import type { Recorded } from '../../src/domain/envelope.ts';
+import type { LogCopy } from '../../src/engine/ports/replica.ts';
 import {
   because,
   creation,
@@ -106,6 +109,21 @@ describe('an event that is redacted', () => {
       expect(kept.ledger.head.world.position).toBe(kept.log.head);
       expect(kept.ledger.durable.world.position).toBe(kept.log.durable);
       expect(await verifyLog(directory)).toMatchObject({ intact: true, events: EVENTS + 202 });
+    }));
+
+  it('leaves no index that was begun from the file as it was', () =>
+    onHost(async ({ kept: { log } }) => {
+      const [segment] = log.files.segments;
+      if (segment === undefined) throw new Error('there is a first file');
+      const keeper = createLogKeeper(log.files);
+      const data = { namespace: 'team-3', labels: { note: '[redacted]' } };
+      const replacement = await keeper.prepare(at(3), data);
+      const seen: string[] = [];
+      const discardIndex = async (path: string) => {
+        seen.push(readFileSync(path).includes(noteOf(3)) ? 'before' : 'after');
+      };
+      await replaceData({ discardIndex }, segment, 3, data, replacement);
+      expect(seen).toEqual(['before', 'after']);
     }));
 
   it('is damage where no event tells of it', () =>
@@ -284,6 +302,28 @@ describe('a log that is pruned', () => {
       const [first = ''] = readdirSync(archive).sort();
       writeFileSync(join(archive, first), 'rot');
       await expect(keeping.prune(at(EVENTS), false, because)).rejects.toMatchObject(refusal);
+    }));
+
+  it('is pruned only of what its copy has with an event more, by which the two can be compared', () =>
+    inTemporaryDirectory(async (folder) => {
+      let copied = at(0);
+      const status = async () => ({ mode: 'replica' as const, place: 'kurrentdb://far', position: copied });
+      const copy = { status } as unknown as LogCopy;
+      const kept = await openKeptLog(join(folder, 'log'), new RememberedViews(), { copy });
+      await fill(kept, 0, EVENTS);
+      const refusal =
+        /kurrentdb:\/\/far has only the events below \d+; wait until it has more than those below (\d+)/;
+      const message = await kept.keeping
+        .prune(at(EVENTS - 10), true, because)
+        .catch((error: Error) => error.message);
+      const [, horizon = ''] = refusal.exec(String(message)) ?? [];
+      copied = at(Number(horizon));
+      await expect(kept.keeping.prune(at(EVENTS - 10), true, because)).rejects.toThrow(refusal);
+      copied = at(Number(horizon) + 1);
+      expect(await kept.keeping.prune(at(EVENTS - 10), true, because)).toMatchObject({
+        horizon: BigInt(horizon),
+      });
+      await kept.log.close();
     }));
 
   it('says so where there is nothing to prune', () =>

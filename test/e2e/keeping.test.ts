@@ -138,6 +138,22 @@ describe.skipIf(missing !== undefined)('what is kept of the log', { timeout: 120
     expect(await host.ok('ps', '-aq', '--filter', 'name=web')).toBe('');
   });
 
+  it('is restored from the archive, and stays so', async () => {
+    expect((await host.shiplog(['history', 'example.org/busybox:1'])).err).toContain(
+      `archived in ${archive}`,
+    );
+    await host.ok('log', 'restore', '--from', archive);
+    expect((await rows())[0]?.Position).toBe(0);
+    await host.restart('SIGKILL');
+    expect((await rows())[0]?.Position).toBe(0);
+    expect(await host.ok('ps', '-a', '--at', String(Number(created) + 1))).toContain('web');
+    expect(filesWith(secret)).toEqual([]);
+    expect(await host.shiplog(['history', 'example.org/busybox:1'])).toMatchObject({ code: 0, err: '' });
+    const keys = [parseVerifier(await host.ok('log', 'key'))];
+    expect(checkProof(await host.ok('log', 'prove', '0'), keys).kind).toBe('event');
+    expect(await host.ok('log', 'verify')).toMatch(/replay from the start\n.*signed heads/);
+  });
+
   it('keeps what was said to be secret out from the start', async () => {
     await host.ok('create', '--name', 'vault', '--secret-env', `TOKEN=${secret}-2`, 'example.org/busybox:1');
     expect(JSON.stringify(await rows())).not.toContain(`${secret}-2`);

@@ -7,6 +7,7 @@ import { folded } from '../../src/engine/fold.ts';
 import { Keeping, type KeptViews } from '../../src/engine/keeping.ts';
 import { Ledger } from '../../src/engine/ledger.ts';
 import type { Cause } from '../../src/engine/ports/cause.ts';
+import type { LogCopy } from '../../src/engine/ports/replica.ts';
 import type { SavedViews } from '../../src/engine/saved-views.ts';
 import { emptyViews, type Views } from '../../src/engine/views.ts';
 import { realClock } from './task.ts';
@@ -43,17 +44,25 @@ export interface KeptLog {
   readonly keeping: Keeping;
 }
 
+interface KeptOptions {
+  readonly disk?: Disk;
+  readonly segmentBytes?: number;
+  readonly copy?: LogCopy;
+}
+
 /** Opens the log as the daemon does, and finishes what a crash left. Its tree heads cover everything. */
 export const openKeptLog = async (
   directory: string,
   views: RememberedViews,
-  { disk, segmentBytes = 4096 }: { readonly disk?: Disk; readonly segmentBytes?: number } = {},
+  { disk, segmentBytes = 4096, copy }: KeptOptions = {},
 ): Promise<KeptLog> => {
   const log = await openFileLog({ directory, segmentBytes, ...(disk === undefined ? {} : { disk }) });
   const saved = { restore: () => restored(log, views) } as unknown as SavedViews;
   const ledger = await Ledger.open(log, realClock, saved);
   const heads = { covering: async () => log.durable };
-  const keeping = new Keeping({ log, ledger, keeper: createLogKeeper(log.files), views, heads });
+  const keeper = createLogKeeper(log.files);
+  const elsewhere = copy === undefined ? {} : { copy };
+  const keeping = new Keeping({ log, ledger, keeper, views, heads, ...elsewhere });
   await keeping.finish();
   return { log, ledger, keeping };
 };

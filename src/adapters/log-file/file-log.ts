@@ -195,6 +195,7 @@ class FileLog implements OpenFileLog {
         const kept = segments.findIndex((_, number) => (segments[number + 1]?.base ?? Infinity) > horizon);
         return segments.splice(0, kept);
       },
+      discardIndex: (path) => this.#parts.sidecars.discard(path),
       takeBack: (found) => {
         this.#archives = [];
         segments.unshift(...found);

@@ -29,7 +29,7 @@ export const createLogKeeper = (files: LogFiles): LogKeeper => {
     replace: (at, data, replacement) =>
       told(async () => {
         if (segmentOf(at) === files.segments.at(-1)) await files.seal();
-        return replaceData(segmentOf(at), Number(at), data, replacement);
+        return replaceData(files, segmentOf(at), Number(at), data, replacement);
       }),
     archive: (directory, before) => told(() => archiveSegments(files, directory, Number(before)), directory),
     plan: (before) => told(() => planPruning(files, Number(before))),

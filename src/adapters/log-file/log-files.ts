@@ -17,6 +17,8 @@ export interface LogFiles {
    * @returns the files let go of, oldest first
    */
   letGo(horizon: number, archives: readonly string[]): readonly Segment[];
+  /** Removes the index beside a closed file, also one that a thread is making: what it read is about to change or go. */
+  discardIndex(path: string): Promise<void>;
   /** Reads from files before the first one, too, from now on. @param found in order, up to where the log begins; from 0 on */
   takeBack(found: readonly Segment[]): void;
 }

@@ -2,7 +2,6 @@ import { position } from '../../domain/identity.ts';
 import type { PrunePlan } from '../../engine/ports/keeping.ts';
 import { chainHex } from './format.ts';
 import { noteHorizon } from './horizon.ts';
-import { discardSidecar } from './index/sidecar-file.ts';
 import type { LogFiles } from './log-files.ts';
 import { readHeader } from './recover.ts';
 import type { Segment } from './segment.ts';
@@ -43,7 +42,7 @@ export const pruneFiles = async (
   const { disk, directory } = files;
   await noteHorizon(disk, directory, event);
   for (const { path } of files.letGo(horizon, archives)) {
-    await discardSidecar(disk, path);
+    await files.discardIndex(path);
     await disk.remove(path);
     await disk.syncDirectory(directory);
   }

@@ -8,7 +8,7 @@ import { withFile } from './durable-file.ts';
 import { LogDamage } from './failure.ts';
 import { groupField, SALT_BYTES, SEGMENT_HEADER_BYTES } from './format.ts';
 import { countOf, type EventPlace, firstOf, placesOf } from './group.ts';
-import { discardSidecar } from './index/sidecar-file.ts';
+import type { LogFiles } from './log-files.ts';
 import { scan } from './scan.ts';
 import type { Segment } from './segment.ts';
 
@@ -76,6 +76,7 @@ export const prepareReplacement = async (
  * @returns whether anything changed
  */
 export const replaceData = async (
+  files: Pick<LogFiles, 'discardIndex'>,
   segment: Segment,
   at: number,
   data: unknown,
@@ -90,10 +91,10 @@ export const replaceData = async (
   if (group.subarray(place.dataAt, place.dataEnd).equals(bytes)) return false;
   bytes.copy(group, place.dataAt);
   group.writeUInt32LE(crc32c(group.subarray(groupField.length)), groupField.crc);
-  await discardSidecar(segment.disk, segment.path);
+  await files.discardIndex(segment.path);
   await rewrite(segment, found);
-  // One of the old bytes may have been made meanwhile.
-  await discardSidecar(segment.disk, segment.path);
+  // One of the old bytes may have been begun meanwhile.
+  await files.discardIndex(segment.path);
   return true;
 };
 
