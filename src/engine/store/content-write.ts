@@ -91,7 +91,7 @@ export class StoredWrite implements ContentWrite {
       cause,
     );
     await removals.discard(key);
-    throw alreadyThere(expected);
+    throw new Rejection('already-exists', `blob with expected digest ${expected} exists: already exists`);
   }
 
   async commit({ total, expected, labels }: WriteEnd): Promise<Digest> {
