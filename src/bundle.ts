@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createExpressions } from './adapters/cel/expressions.ts';
@@ -6,6 +6,7 @@ import { serve } from './adapters/grpc/serve.ts';
 import { bootId, createClock } from './adapters/linux/clock.ts';
 import { createHostInspector, hostPlatform, sha256 } from './adapters/linux/host.ts';
 import { createNames } from './adapters/linux/names.ts';
+import { createLogInspector } from './adapters/log-file/inspector.ts';
 import { openLogCopy } from './adapters/log-file/log-copy.ts';
 import { openSlice } from './adapters/slice/open-slice.ts';
 import { version } from './client/version.ts';
@@ -17,6 +18,7 @@ import { Ledger } from './engine/ledger.ts';
 import type { Notary } from './engine/notary.ts';
 import type { BlobStore } from './engine/ports/blobs.ts';
 import type { Checkpoints } from './engine/ports/checkpoints.ts';
+import type { LogInspector } from './engine/ports/inspection.ts';
 import type { Log } from './engine/ports/log.ts';
 import type { Logger } from './engine/ports/logger.ts';
 import type { OpenedPast, PastOrder } from './engine/ports/past.ts';
@@ -31,6 +33,8 @@ interface Source {
   readonly log: Log;
   readonly checkpoints?: Checkpoints;
   readonly notes: readonly string[];
+  /** On disk. */
+  readonly bytes: () => Promise<number>;
 }
 
 /**
@@ -43,7 +47,7 @@ export const openPast = async (order: PastOrder): Promise<OpenedPast> => {
   try {
     const source = await sourceOf(order, scratch);
     const address = join(scratch, 's.sock');
-    const server = await serveLog(source, address);
+    const server = await serveLog(source, address, order.path);
     return {
       address,
       notes: source.notes,
@@ -61,14 +65,17 @@ export const openPast = async (order: PastOrder): Promise<OpenedPast> => {
 const sourceOf = async (order: PastOrder, scratch: string): Promise<Source> => {
   if (order.kind === 'log') {
     const log = await openLogCopy(order.path);
-    if (log.horizon === 0n)
-      return { log, notes: [`signatures were not checked: 'shiplog-verify --log' does`] };
+    if (log.horizon === 0n) {
+      const notes = [`signatures were not checked: 'shiplog-verify --log' does`];
+      return { log, notes, bytes: () => createLogInspector(order.path).bytes() };
+    }
     throw new Rejection(
       'failed-precondition',
       `opening ${order.path}: the log was pruned and begins at ${log.horizon}; the state there is with its host`,
     );
   }
-  const { manifest, ...slice } = await openSlice(order.path, scratch, order.keys);
+  const { manifest, ...opened } = await openSlice(order.path, scratch, order.keys);
+  const slice = { ...opened, bytes: async () => (await stat(order.path)).size };
   if (manifest.state === 'empty' || manifest.schema === viewsSchema) return slice;
   throw new Rejection(
     'failed-precondition',
@@ -76,7 +83,7 @@ const sourceOf = async (order: PastOrder, scratch: string): Promise<Source> => {
   );
 };
 
-const serveLog = async ({ log, checkpoints }: Source, address: string) => {
+const serveLog = async ({ log, checkpoints, bytes }: Source, address: string, path: string) => {
   const clock = createClock(bootId());
   const names = createNames();
   const saved =
@@ -85,16 +92,23 @@ const serveLog = async ({ log, checkpoints }: Source, address: string) => {
   const timeline = new Timeline(log, ledger, saved);
   const ports: Ports = {
     ...{ log, clock, names, logger: silent, expressions: createExpressions(), blobs: noBlobs },
-    hostInspector: createHostInspector('runc'),
+    // What this machine has says nothing of the host.
+    hostInspector: {
+      ...createHostInspector(''),
+      runtimeVersion: () => Promise.resolve(''),
+      cgroup: () => Promise.resolve(''),
+      rss: () => process.memoryUsage.rss(),
+    },
+    logInspector: absent<LogInspector>({ bytes }),
     host: {
       ...{ platform: hostPlatform(), boot: bootId(), sha256, rootsDirectory: '', rootOf: () => '' },
       logOf: () => ({ path: '', maxBytes: 0, maxFiles: 0 }),
     },
     ...{ snapshots: absent(), layers: absent(), mounter: absent(), registry: absent(), archives: absent() },
     ...{ runtime: absent(), stdio: absent(), containerLogs: absent(), containerFiles: absent() },
-    ...{ processes: absent(), logInspector: absent() },
+    processes: absent(),
   };
-  const about = { version, revision: '', root: '', state: '', pid: process.pid, defaultRuntime };
+  const about = { version, revision: '', root: path, state: '', pid: process.pid, defaultRuntime };
   const signing = { heads: absent<TreeHeads>(), notary: absent<Notary>(), leaves: absent<LeafSource>() };
   const api = apiOf({
     ...{ ports, ledger, timeline, about, heads: signing.heads },

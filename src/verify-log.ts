@@ -27,7 +27,7 @@ export const verifyLogCopy = async (
 };
 
 const damaged = ({ file, offset, what, position }: LogDamage['damage']): LogReport => {
-  const where = position === undefined ? '' : `position ${position} is the first that is wrong: `;
+  const where = position === undefined ? '' : `from position ${position} on it is not as it was written: `;
   return {
     verdict: 'unsound',
     message: `${where}${file}, byte ${offset}: ${what}`,

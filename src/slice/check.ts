@@ -316,7 +316,8 @@ export class SliceCheck {
       );
     }
     if (this.#leftOut > 0) {
-      notes.push(`${this.#leftOut} payloads were left out; what stands for them is not proven`);
+      const payloads = this.#leftOut === 1 ? '1 payload was' : `${this.#leftOut} payloads were`;
+      notes.push(`${payloads} left out; what stands there is not proven`);
     }
     if (this.#deviations.size > 0) {
       notes.push(

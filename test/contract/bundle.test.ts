@@ -68,6 +68,12 @@ describe('a slice', () => {
     expect([bisect.code, bisect.out]).toEqual([0, expect.stringContaining('namespace-created')]);
   });
 
+  it('says of itself what a log says of its host', async () => {
+    const { out, code } = await shiplog('--bundle', slice, 'info', '--format', 'json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ HostId: 'h', Root: slice });
+  });
+
   it('knows nothing of before and after', async () => {
     const before = await shiplog('--bundle', slice, ...list, '--at', '7');
     expect([before.code, before.err]).toEqual([1, expect.stringContaining('below the horizon')]);
@@ -80,7 +86,7 @@ describe('a slice', () => {
     ['rm', 'web'],
     ['gc'],
     ['pull', 'busybox'],
-    ['info'],
+    ['verify'],
     ['log', 'head'],
     ['log', 'redact', '9', '--field', 'labels.note', '--reason', 'x'],
   ])('refuses what only a host can do: %s', async (...argv) => {

@@ -5,7 +5,7 @@ import type { Api } from '../ports/api.ts';
 const refuse = (): never => {
   throw new Rejection(
     'failed-precondition',
-    'this is a look at a log that is kept, not a host: it answers ps, images, inspect, snapshots, content, leases, namespaces, events, history, why, diff, blame, causes, replay and bisect, and nothing can be changed or run',
+    'this is a look at a log that is kept, not a host: it answers ps, images, inspect, snapshots, content, leases, namespaces, events, history, why, diff, blame, causes, replay, bisect and info, and nothing can be changed or run',
   );
 };
 
@@ -32,7 +32,7 @@ export const readOnly = (api: Api, end: Position): Api => {
     },
     containers: only(api.containers, ['list', 'inspect']),
     log: only(api.log, ['events', 'history', 'why']),
-    system: only(api.system, ['version', 'counts', 'garbage']),
+    system: only(api.system, ['version', 'info', 'counts', 'garbage']),
     proofs: only(api.proofs, ['keys']),
     keeping: only(api.keeping, []),
   };
