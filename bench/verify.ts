@@ -26,7 +26,8 @@ export const main = async (args: readonly string[]): Promise<void> => {
   try {
     const directory = join(folder, 'log');
     copyHistory(history, directory);
-    const log = await openFileLog({ directory });
+    // No thread that makes indexes meanwhile: it would be counted.
+    const log = await openFileLog({ directory, indexFromBytes: Number.POSITIVE_INFINITY });
     const { durable, horizon } = log;
     const heads = createTreeHeads({
       directory,
