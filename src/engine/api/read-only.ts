@@ -31,7 +31,7 @@ export const readOnly = (api: Api, end: Position): Api => {
       inspect: (namespace, image, at, signal) => api.images.inspect(namespace, image, at ?? last, signal),
     },
     containers: only(api.containers, ['list', 'inspect']),
-    log: only(api.log, ['events', 'history', 'why']),
+    log: only(api.log, ['events', 'history', 'why', 'horizon']),
     system: only(api.system, ['version', 'info', 'counts', 'garbage']),
     proofs: only(api.proofs, ['keys']),
     keeping: only(api.keeping, []),
