@@ -122,24 +122,34 @@ export const ancestors = (state: Snapshots, snapshot: Snapshot): readonly Snapsh
 // Evolve
 const countChild = (state: Snapshots, at: SnapshotRef, parent: SnapshotKey | undefined, by: 1 | -1) => {
   if (parent === undefined) return state;
-  const found = findSnapshot(state, { ...at, key: parent });
-  return found ? state.set(snapshotRefKey(found), { ...found, children: found.children + by }) : state;
+  const key = snapshotRefKey({ namespace: at.namespace, snapshotter: at.snapshotter, key: parent });
+  const found = state.get(key);
+  return found ? state.set(key, { ...found, children: found.children + by }) : state;
 };
 
 export const evolveSnapshots = (state: Snapshots, event: Fact<SnapshotEvent>): Snapshots => {
   const at = event.meta.time.wall;
   const key = snapshotRefKey(event.data);
-  const found = state.get(key);
+  const found = event.type === 'snapshot-prepared' ? undefined : state.get(key);
   switch (event.type) {
     case 'snapshot-prepared': {
-      const { parent, ...rest } = event.data;
-      const made: Snapshot = {
-        ...rest,
-        ...(parent === undefined ? {} : { parent }),
-        children: 0,
-        createdAt: at,
-        updatedAt: at,
-      };
+      const { namespace, snapshotter, key: name, id, kind, labels, parent } = event.data;
+      // Whole literals: a second spread in one, or taking some and spreading the rest, shows in a replay.
+      const made: Snapshot =
+        parent === undefined
+          ? { namespace, snapshotter, key: name, id, kind, labels, children: 0, createdAt: at, updatedAt: at }
+          : {
+              namespace,
+              snapshotter,
+              key: name,
+              id,
+              kind,
+              labels,
+              parent,
+              children: 0,
+              createdAt: at,
+              updatedAt: at,
+            };
       return countChild(state, event.data, parent, 1).set(key, made);
     }
     case 'snapshot-committed': {
