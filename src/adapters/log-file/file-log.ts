@@ -8,6 +8,7 @@ import { batchOf } from './event-text.ts';
 import { ioRejection, refusalOf } from './failure.ts';
 import { decodeGroup } from './group.ts';
 import { GroupBuffer } from './group-buffer.ts';
+import { belowHorizon } from './horizon.ts';
 import { findBackward, findForward } from './index/indexed-read.ts';
 import { openSidecars, type Sidecars } from './index/sidecars.ts';
 import { LiveFeed } from './live-feed.ts';
@@ -101,15 +102,6 @@ interface Waiter {
   resolve(until: Position): void;
   reject(reason: Rejection): void;
 }
-
-const belowHorizon = (from: Position, horizon: Position, archives: readonly string[]): Rejection =>
-  new Rejection(
-    'failed-precondition',
-    `Reading from position ${from}: the log was pruned and begins at ${horizon}. ` +
-      (archives.length === 0
-        ? 'What was before was not archived.'
-        : `What was before is archived in ${archives.join(', ')}.`),
-  );
 
 /** With this much to write it doesn't pay to wait for more. */
 const EAGER_BYTES = 64 * 1024;

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Position } from '../../domain/identity.ts';
 import { keepingEvents, type Pruned } from '../../domain/keeping.ts';
+import { Rejection } from '../../domain/rejection.ts';
 import type { Disk } from './disk.ts';
 import { createDurably, withFile } from './durable-file.ts';
 import { LogDamage } from './failure.ts';
@@ -100,3 +102,13 @@ const lastTold = async (
   }
   return found;
 };
+
+/** The refusal to read what was pruned. */
+export const belowHorizon = (from: Position, horizon: Position, archives: readonly string[]): Rejection =>
+  new Rejection(
+    'failed-precondition',
+    `Reading from position ${from}: the log was pruned and begins at ${horizon}. ` +
+      (archives.length === 0
+        ? 'What was before was not archived.'
+        : `What was before is archived in ${archives.join(', ')}.`),
+  );
