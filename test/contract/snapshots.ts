@@ -92,6 +92,26 @@ export const snapshotContract = (name: string, open: (directory: string) => Snap
       expect(await store.list()).toEqual([]);
     });
 
+    it('knows again which snapshot its mounts write to, and no other', async () => {
+      const mounts = (writable: boolean, ...parents: string[]) =>
+        store.mounts(id('mine'), parents.map(id), writable);
+      expect(store.writtenBy(mounts(true))).toBe('mine');
+      expect(store.writtenBy(mounts(true, 'middle', 'base'))).toBe('mine');
+      for (const parents of [[], ['base'], ['middle', 'base']]) {
+        expect(store.writtenBy(mounts(false, ...parents))).toBeUndefined();
+      }
+      expect(store.writtenBy([])).toBeUndefined();
+      expect(store.writtenBy([...mounts(true), ...mounts(true)])).toBeUndefined();
+      const elsewhere = { type: 'bind', source: '/elsewhere/mine/fs', options: ['rw', 'rbind'] };
+      expect(store.writtenBy([elsewhere])).toBeUndefined();
+    });
+
+    it('syncs what was written, by whomever', async () => {
+      await layer('written', [], { a: '1' });
+      await store.sync(id('written'));
+      await expect(store.sync(id('absent'))).rejects.toMatchObject({ code: 'not-found' });
+    });
+
     it('counts blocks and inodes, hard links once', async () => {
       await layer('used', [], { file: 'x'.repeat(10_000) });
       const before = await store.usage(id('used'));
