@@ -15,7 +15,7 @@ export const clientRecord = z.object({
   imageName: z.string().max(512).describe('what the client says it is made of; may be empty'),
   runtime: z.object({
     name: z.string().min(1).max(4096).describe('containerd runtime name or absolute path of a shim'),
-    options: AnyValue.optional(),
+    options: AnyValue.optional().describe('for the shim'),
   }),
   spec: AnyValue.describe('OCI runtime specification, as the client wrote it'),
   snapshotter: z.string().max(76).describe('empty where its root is none of ours'),
@@ -27,14 +27,16 @@ export const clientRecord = z.object({
 export type ClientRecord = z.infer<typeof clientRecord>;
 
 /** What may change of it, each as it is to be. */
-const change = z.object({
-  imageName: clientRecord.shape.imageName.optional(),
-  spec: clientRecord.shape.spec.optional(),
-  snapshotKey: clientRecord.shape.snapshotKey.optional(),
-  snapshotter: clientRecord.shape.snapshotter.optional().describe('of the new root; there with its key'),
-  labels: Labels.optional(),
-  extensions: clientRecord.shape.extensions.optional(),
-});
+const change = z
+  .object({
+    imageName: clientRecord.shape.imageName.optional(),
+    spec: clientRecord.shape.spec.optional(),
+    snapshotKey: clientRecord.shape.snapshotKey.optional(),
+    snapshotter: clientRecord.shape.snapshotter.optional().describe('of the new root; there with its key'),
+    labels: Labels.optional(),
+    extensions: clientRecord.shape.extensions.optional(),
+  })
+  .describe('what is different now');
 export type ClientChange = z.infer<typeof change>;
 
 export const clientContainerEvents = {

@@ -1,22 +1,23 @@
 import { z } from 'zod';
 import { AnyValue } from './any-value.ts';
 
+const path = z.string().max(4096);
+
 /** Paths or URIs of the client's own streams; empty where there is no such stream. */
 const streams = {
-  stdin: z.string().max(4096),
-  stdout: z.string().max(4096),
-  stderr: z.string().max(4096),
-  terminal: z.boolean(),
+  stdin: path.describe('a path'),
+  stdout: path.describe('a path, or a URI such as `binary://…` and `file://…`'),
+  stderr: path.describe('as `stdout`'),
+  terminal: z.boolean().describe('a terminal, of which `stdout` is all output'),
 };
 
 /** What to mount, in mount(8)'s words. */
 export const ClientMount = z
   .object({
-    type: z.string().max(255),
-    source: z.string().max(4096),
-    /** Below the root; empty for the root itself. */
-    target: z.string().max(4096),
-    options: z.array(z.string().max(65_536)).max(1024),
+    type: z.string().max(255).describe('a file system, or `bind`'),
+    source: path.describe('what is mounted'),
+    target: path.describe('below the root; empty for the root itself'),
+    options: z.array(z.string().max(65_536)).max(1024).describe('in the words of mount(8)'),
   })
   .readonly();
 export type ClientMount = z.infer<typeof ClientMount>;

@@ -116,7 +116,8 @@ interface Times {
 }
 /** One that Shiplog made, from flags and an image. */
 export interface OwnContainer extends z.infer<typeof record>, Times {
-  readonly made: 'here';
+  /** Absent, as in states that were saved before there were others. */
+  readonly made?: undefined;
 }
 /** One that a client of containerd's API made; it goes by its id. */
 export interface ClientContainer extends ClientRecord, Times {
@@ -157,7 +158,7 @@ export const evolveContainers = (state: Containers, event: Fact<ContainerEvent>)
   switch (event.type) {
     case 'container-created':
       return {
-        byId: state.byId.set(key, { made: 'here', ...event.data, createdAt: at, updatedAt: at }),
+        byId: state.byId.set(key, { ...event.data, createdAt: at, updatedAt: at }),
         names: state.names.set(keyOf(namespace, event.data.name), id),
       };
     case 'client-container-created': {

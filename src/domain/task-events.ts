@@ -123,7 +123,7 @@ export const taskEvents = {
     says: 'The limits of a running container are about to be changed.',
     data: task.extend({
       resources: AnyValue.describe('LinuxResources document, as the client wrote it'),
-      annotations: z.record(z.string(), z.string()),
+      annotations: z.record(z.string(), z.string()).describe('for the shim'),
     }),
     example: {
       ...it,
@@ -192,7 +192,7 @@ export const taskEvents = {
     version: 1,
     order: 'intent',
     says: 'A client’s extra process is about to be made known to the container’s shim.',
-    data: exec.extend({ order: ExecOrder }),
+    data: exec.extend({ order: ExecOrder.describe('as the client gave it') }),
     example: {
       ...it,
       execId: 'e2',

@@ -40,7 +40,7 @@ export type TaskStatus =
   | ({ readonly status: 'over' } & Past);
 
 interface Past {
-  /** Of the process that there was. */
+  /** Of the process that a client's task had. */
   readonly pid?: number;
   readonly startedAt?: Timestamp;
   readonly ended: Ended;
@@ -86,8 +86,9 @@ export const argsOf = (exec: Exec): readonly string[] => {
 };
 
 // Evolve
-const pastOf = (state: TaskStatus) => ({
-  ...('pid' in state && state.pid !== undefined ? { pid: state.pid } : {}),
+const pastOf = ({ state, order }: Task) => ({
+  // Clients ask for it afterwards, too.
+  ...(order !== undefined && 'pid' in state && state.pid !== undefined ? { pid: state.pid } : {}),
   ...('startedAt' in state && state.startedAt !== undefined ? { startedAt: state.startedAt } : {}),
 });
 
@@ -100,7 +101,7 @@ const settled = ({ pending: _, ...task }: Task): Task => task;
 
 const ended = (task: Task, how: Ended): Task => ({
   ...settled(task),
-  state: { status: 'stopped', ...pastOf(task.state), ended: how },
+  state: { status: 'stopped', ...pastOf(task), ended: how },
 });
 
 type ExecEvent = Extract<TaskEvent, { type: `exec-${string}` | `client-exec-${string}` }>;

@@ -95,13 +95,13 @@ const runningOf = (task: Task | undefined): Running => {
 };
 
 const imageOf = (container: Container): ContainerView['image'] => {
-  if (container.made === 'here') return container.image;
+  if (container.made !== 'client') return container.image;
   return container.imageName === '' ? undefined : { name: container.imageName };
 };
 
 /** What a container runs, as far as its client's specification can be read. */
 export const processOf = (container: Container) =>
-  container.made === 'here' ? container.config.process : specifiedProcess(container.spec);
+  container.made !== 'client' ? container.config.process : specifiedProcess(container.spec);
 
 export const containerView = (world: World, container: Container): ContainerView => {
   const { namespace, id, name, createdAt, labels } = container;

@@ -16,7 +16,7 @@ import { act, cleanUp, failureOf, stop } from './task.ts';
 /** Makes the process of a client's container. */
 export function* createClientTask(task: TaskAddress, order: ClientOrder): Workflow<{ readonly pid: number }> {
   const container = findContainer((yield* look()).container, task.namespace, task.id);
-  if (container?.made === 'here') {
+  if (container !== undefined && container.made !== 'client') {
     throw new Rejection(
       'failed-precondition',
       `container '${container.name}' was made by Shiplog, which holds its streams; start it with 'shiplog start'`,

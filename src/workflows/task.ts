@@ -21,7 +21,7 @@ const containerIn = (world: World, { namespace, id }: TaskAddress): Container =>
 /** The same, where Shiplog made it. */
 const ownIn = (world: World, task: TaskAddress): OwnContainer => {
   const container = containerIn(world, task);
-  if (container.made === 'here') return container;
+  if (container.made !== 'client') return container;
   throw new Rejection(
     'failed-precondition',
     `container '${container.name}' was made by a client of containerd's API, which holds its streams; start it with that client`,
@@ -121,7 +121,7 @@ const SIGKILL = 9;
 
 /** How a container likes to be stopped; a client's may say so in the label that containerd's clients set. */
 const stopOf = (container: Container): { readonly stopSignal: string; readonly stopTimeout: number } =>
-  container.made === 'here'
+  container.made !== 'client'
     ? container.config
     : {
         stopSignal: container.labels['io.containerd.image.config.stop-signal'] ?? 'SIGTERM',

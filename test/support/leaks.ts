@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isOnHost } from '../../src/domain/tasks.ts';
+import { isClients, isOnHost } from '../../src/domain/tasks.ts';
 import type { World } from '../../src/domain/world.ts';
 
 /** Where a daemon keeps its things. */
@@ -77,9 +77,11 @@ export type Kind = keyof ReturnType<typeof found>;
 const wanted = (world: World): Record<Kind, { readonly names: readonly string[]; readonly all: boolean }> => {
   const tasks = [...world.task.values()].filter(isOnHost);
   const live = tasks.map(({ namespace, id }) => `${namespace}/${id}`);
+  // A client of containerd's API brings the root of its container, and holds the streams.
+  const own = tasks.filter((task) => !isClients(task)).map(({ namespace, id }) => `${namespace}/${id}`);
   const execs = tasks.flatMap((task) =>
     Object.values(task.execs)
-      .filter(({ status }) => status !== 'ended')
+      .filter((exec) => exec.status !== 'ended' && !isClients(exec))
       .map(({ execId }) => `${task.namespace}/${task.id}/${execId}`),
   );
   const containers = [...world.container.byId.values()].map(({ namespace, id }) => `${namespace}/${id}`);
@@ -91,10 +93,10 @@ const wanted = (world: World): Record<Kind, { readonly names: readonly string[];
   return {
     bundle: must(live),
     'runc container': must(live),
-    root: must(live),
-    mount: must(live),
+    root: must(own),
+    mount: must(own),
     shim: must(live),
-    streams: must([...live, ...execs]),
+    streams: must([...own, ...execs]),
     snapshot: must([...world.snapshot.values()].map(({ id }) => id)),
     'removed snapshot': must([]),
     blob: must([...new Set([...world.content.blobs.values()].map(({ digest }) => digest))]),

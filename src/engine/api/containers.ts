@@ -82,12 +82,12 @@ export const containersApi = (engine: Engine): Part => ({
     return {
       container: containerView(world, container),
       config:
-        container.made === 'here'
+        container.made !== 'client'
           ? JSON.stringify(container.config)
           : JSON.stringify(jsonOf(container.spec) ?? {}),
       snapshotter,
       snapshotKey,
-      logPath: here && container.made === 'here' ? engine.ports.host.logOf(container).path : '',
+      logPath: here && container.made !== 'client' ? engine.ports.host.logOf(container).path : '',
       execs: execs.map((exec) => ({
         id: exec.execId,
         args: argsOf(exec),

@@ -62,7 +62,7 @@ export const sessionsApi = (engine: Engine): Part => ({
     const whole = {
       ...process,
       env: [...env, ...process.env],
-      secretEnv: container.made === 'here' ? container.config.process.secretEnv : [],
+      secretEnv: container.made !== 'client' ? container.config.process.secretEnv : [],
       cwd: cwd ?? ownCwd,
     };
     return begin(engine, key, name, detach, call, startExec(key, execId, whole), execId);

@@ -59,7 +59,7 @@ export const containerStore = ({ ledger, runner }: StoreParts): ContainerStore =
 const recordOf = (container: Container): ContainerRecord => {
   const { id, labels, snapshotter, snapshotKey, createdAt, updatedAt } = container;
   const shared = { id, labels, snapshotter, snapshotKey, createdAt, updatedAt };
-  if (container.made === 'here') {
+  if (container.made !== 'client') {
     const { image, runtime } = container;
     return { ...shared, imageName: image?.name ?? '', runtime: { name: runtime.name }, extensions: {} };
   }
@@ -70,7 +70,7 @@ const recordOf = (container: Container): ContainerRecord => {
 const updateOf = (container: Container, { labels, extensions, ...rest }: ContainerChange): Command => {
   const { namespace, id } = container;
   const changes = labels && (labels.replace ? replacing(container.labels, labels.labels) : labels.labels);
-  if (container.made === 'here' && changes && extensions === undefined && Object.keys(rest).length === 0) {
+  if (container.made !== 'client' && changes && extensions === undefined && Object.keys(rest).length === 0) {
     return { type: 'label-container', namespace, id, labels: changes };
   }
   const present = container.made === 'client' && !extensions?.replace ? container.extensions : {};

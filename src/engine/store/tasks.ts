@@ -24,6 +24,7 @@ import {
 import type { Workflow } from '../../workflows/steps.ts';
 import { pause, resume, signal } from '../../workflows/task.ts';
 import { awaitEnd } from '../ending.ts';
+import { StartFailure } from '../ports/runtime.ts';
 import type { StoreCall } from '../ports/store/call.ts';
 import type { ProcessExit, ProcessName, ProcessState, TaskMetric, TaskStore } from '../ports/store/tasks.ts';
 import type { StoreParts } from './parts.ts';
@@ -49,13 +50,20 @@ export const taskStore = ({ ledger, runner, ports }: StoreParts): TaskStore => {
   };
 
   return {
-    create: (namespace, id, order, call) => {
+    create: async (namespace, id, order, call) => {
       const { world } = ledger.head;
       if (!findContainer(world.container, namespace, id)) throw noContainer(namespace, id);
       if (isOnHost(findTask(world.task, namespace, id))) {
         throw new Rejection('already-exists', `task ${id}: already exists`);
       }
-      return run(createClientTask({ namespace, id }, order), call);
+      try {
+        return await run(createClientTask({ namespace, id }, order), call);
+      } catch (error) {
+        if (!(error instanceof StartFailure)) throw error;
+        // Clients look for containerd's words around those of the OCI runtime.
+        const message = `failed to create shim task: ${error.message}`;
+        throw new StartFailure(error.exitCode, message, { cause: error });
+      }
     },
     start: (process, call) => {
       const { namespace, id, execId } = process;

@@ -110,7 +110,7 @@ export const markAndSweep = (world: World, renames: Renames, now = 0): Marked =>
   }
   for (const container of world.container.byId.values()) {
     const { namespace, id, snapshotter, snapshotKey, labels } = container;
-    const image = container.made === 'here' ? container.image : undefined;
+    const image = container.made !== 'client' ? container.image : undefined;
     add(`container/${namespace}/${id}`, true, [
       `snapshot/${namespace}/${snapshotter}/${snapshotKey}`,
       ...(image ? [`blob/${namespace}/${image.digest}`] : []),
