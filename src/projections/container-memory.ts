@@ -22,7 +22,9 @@ export interface ContainerMemory {
   /** Of its task; 0 where it never had one. */
   readonly pid: number;
   readonly ending?: Ending;
+  /** Pids of the extra processes that run, and of the one that ended last. */
   readonly execs: ReadonlyMap<ExecId, number>;
+  readonly endedExec?: ExecId;
 }
 
 export const noMemory: ContainerMemory = {
@@ -64,6 +66,12 @@ export const remember = (memory: ContainerMemory, fact: Fact<DomainEvent>): Cont
       return { ...memory, ending: endingOf(fact) };
     case 'exec-started':
       return { ...memory, execs: new Map([...memory.execs, [fact.data.execId, fact.data.pid]]) };
+    case 'exec-exited':
+    case 'exec-lost': {
+      // Health checks make many in the life of a container.
+      const execs = new Map([...memory.execs].filter(([execId]) => execId !== memory.endedExec));
+      return { ...memory, execs, endedExec: fact.data.execId };
+    }
     default:
       return memory;
   }

@@ -126,6 +126,15 @@ describe('tasks', () => {
     expect(told(...rows)).toEqual(announcement);
   });
 
+  it('remember of extra processes that have ended only the last', () => {
+    const many = Array.from({ length: 100 }, (_, at): readonly Row[] => [
+      ['exec-started', { ...task, execId: `e${at}`, pid: at + 1 }],
+      ['exec-exited', { ...task, execId: `e${at}`, ...end }],
+    ]).flat();
+    const { execs } = many.map(factOf).reduce(remember, noMemory);
+    expect([...execs]).toEqual([['e99', 100]]);
+  });
+
   it('begin anew with the next one of the container', () => {
     const again = told(
       ...running,
