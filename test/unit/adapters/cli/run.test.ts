@@ -55,7 +55,10 @@ describe('help', () => {
 });
 
 it('says its version', async () => {
-  expect(await cli('--version')).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^shiplog \d+\.\d+/) });
+  expect(await cli('--version')).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^shiplog \d+\.\d+/),
+  });
 });
 
 describe('a command line that cannot be meant', () => {
