@@ -5,9 +5,10 @@ import { CompactRange } from '../tlog/compact-range.ts';
 import { TlogError } from '../tlog/error.ts';
 import { dataOf, decodeRecord } from '../tlog/event-record.ts';
 import { type Hash, hashHex, leafHash, sameHash, sha256 } from '../tlog/hash.ts';
-import { fromBase64, type Verifier } from '../tlog/key.ts';
+import type { Verifier } from '../tlog/key.ts';
 import { readHeads, type SliceHead } from './check-heads.ts';
 import { PartSums } from './encode.ts';
+import { cutShort, Fault, hashOf, jsonOf, outOfReach, parsed, unreadable } from './fault.ts';
 import {
   END,
   End,
@@ -62,19 +63,6 @@ const StandIn = z.object({ version: z.number().int().positive(), data: z.unknown
 
 /** The bytes of a payload before its JSON. */
 const SALT_BYTES = 16;
-
-/** Wrong at a position. */
-class Fault extends Error {
-  readonly position: number | undefined;
-  readonly verdict: 'unsound' | 'unreadable';
-  constructor(what: string, position?: number, verdict: 'unsound' | 'unreadable' = 'unsound') {
-    super(what);
-    this.position = position;
-    this.verdict = verdict;
-  }
-}
-
-const unreadable = (what: string): Fault => new Fault(what, undefined, 'unreadable');
 
 /** Takes the parts of a slice one after another, and says at the end what it is. */
 export class SliceCheck {
@@ -334,30 +322,3 @@ export class SliceCheck {
     return notes;
   }
 }
-
-const cutShort = (next: number, to: number): Fault =>
-  new Fault(`the slice was cut short: position ${next} is missing, it should go up to ${to}`, next);
-
-const outOfReach = (size: number, { from, to, treeSize }: Manifest): string =>
-  `the head that was kept is of ${size} events; a slice from ${from} to ${to} can be held against one of ${from} to ${to} events, or of ${treeSize}. For others ask for 'shiplog log prove --consistency'`;
-
-const hashOf = (text: string): Hash => {
-  const hash = fromBase64(text);
-  if (hash === undefined) throw new TlogError('a hash of the proof is not base64');
-  return hash;
-};
-
-const jsonOf = (text: string, wrong: (what: string) => Fault): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw wrong(`it is not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-};
-
-const parsed = <T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T => {
-  const fields = jsonOf(Buffer.from(bytes).toString(), (words) => new Fault(`${what}: ${words}`));
-  const found = schema.safeParse(fields);
-  if (found.success) return found.data;
-  throw new Fault(`${what} is not as it should be: ${z.prettifyError(found.error)}`);
-};
