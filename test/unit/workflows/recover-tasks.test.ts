@@ -223,3 +223,54 @@ describe('what a task leaves behind', () => {
 const fail = (): never => {
   throw new Error('recovery does nothing about it');
 };
+
+describe('the task of a client', () => {
+  const { order } = taskEvents['client-exec-requested'].example;
+  const exec = { ...at, execId: 'e1' };
+  const made: EventInput[] = [
+    {
+      type: 'client-container-created',
+      data: { ...containerEvents['client-container-created'].example, id: at.id },
+    },
+    { type: 'task-create-requested', data: taskEvents['task-create-requested'].example },
+    { type: 'task-created', data: { ...at, pid: 7 } },
+  ];
+  const runs: EventInput[] = [
+    ...made,
+    { type: 'task-start-requested', data: at },
+    { type: 'task-started', data: { ...at, pid: 7 } },
+  ];
+  const ended: EventInput[] = [...runs, { type: 'task-exited', data: { ...at, exitCode: 3, exitedAt: 9 } }];
+  const execs: EventInput[] = [
+    ...runs,
+    { type: 'client-exec-requested', data: { ...exec, order } },
+    { type: 'client-exec-created', data: exec },
+  ];
+  const here = (found: readonly string[]): Found => ({
+    ...foundOf(undefined),
+    tasks: [{ task, state: { status: 'running', pid: 7 }, execs: found.map((id) => ExecId.parse(id)) }],
+  });
+
+  it('is watched from when it was made: it may end before its client starts it', () => {
+    expect(repaired(made, foundOf(states.created))).toBe('adopt watch');
+    expect(repaired(runs, foundOf(states.running))).toBe('adopt watch');
+  });
+  it('stays stopped, with its shim, until its client deletes it', () => {
+    expect(repaired(ended, foundOf(states.stopped))).toBe('adopt');
+    expect(repaired(runs, foundOf(states.stopped))).toBe('adopt +task-exited');
+  });
+  it('is freed where its shim is gone', () => {
+    expect(repaired(ended, foundOf(undefined))).toBe('purge-task +task-deleted');
+  });
+  it('keeps its extra processes, also those that were never started or have ended', () => {
+    expect(repaired(execs, here(['e1']))).toBe('adopt watch');
+    const over: EventInput[] = [
+      ...execs,
+      { type: 'exec-start-requested', data: exec },
+      { type: 'exec-started', data: { ...exec, pid: 8 } },
+      { type: 'exec-exited', data: { ...exec, exitCode: 0, exitedAt: 9 } },
+    ];
+    expect(repaired(over, here(['e1']))).toBe('adopt watch');
+    expect(repaired(execs, here([]))).toMatch(/^adopt watch; end-exec.* \+exec-lost$/);
+  });
+});
