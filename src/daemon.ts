@@ -203,20 +203,21 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     defaultRuntime: { name: config.runtimes.default, binary: config.runtimes.binary },
   };
   const copy = home.copy === undefined ? {} : { logCopy: home.copy };
+  const api = apiOf({
+    ports,
+    ledger,
+    runner,
+    collector,
+    timeline,
+    keeping,
+    about,
+    heads,
+    proofs: proofsApi({ log, ledger, heads, notary, leaves: home.leaves, timeline, program: version }),
+    ...copy,
+  });
   const server = await serve({
     address: config.grpc.address,
-    api: apiOf({
-      ports,
-      ledger,
-      runner,
-      collector,
-      timeline,
-      keeping,
-      about,
-      heads,
-      proofs: proofsApi({ log, ledger, heads, notary, leaves: home.leaves, timeline, program: version }),
-      ...copy,
-    }),
+    api,
     store: storeOf({
       ledger,
       ports,
@@ -234,6 +235,23 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     names,
     logger,
   });
+  const metrics =
+    config.metrics.address === ''
+      ? undefined
+      : await (await import('./adapters/metrics/serve.ts')).serveMetrics(
+          config.metrics.address,
+          async () => ({
+            counts: await api.system.counts({ at: { position: ledger.durable.world.position } }),
+            log: {
+              head: log.head,
+              durable: log.durable,
+              horizon: log.horizon,
+              bytes: await ports.logInspector.bytes(),
+            },
+            ...(home.copy === undefined ? {} : { copy: await home.copy.status() }),
+          }),
+          logger,
+        );
   saved.follow(ledger);
   // After the first callers, who need the processor now.
   const warming = setTimeout(() => {
@@ -246,7 +264,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   return {
     stop: async (because) => {
       clearTimeout(warming);
-      await server.close(config.timeouts.shutdown);
+      await Promise.all([server.close(config.timeouts.shutdown), metrics?.close()]);
       collector.stop();
       await supervisor.stop();
       await ledger.dispatch([{ type: 'stop-daemon', because }], { actor, correlation: names.sortable() });
