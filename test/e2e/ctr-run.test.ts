@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { busyboxLayout } from '../support/busybox-image.ts';
+import { runProgram } from '../support/child.ts';
 import { type PrivateContainerd, startContainerd } from '../support/containerd.ts';
 import { type DaemonHost, daemonMissing, type Finished, startHost } from '../support/daemon.ts';
 import { missingHere } from '../support/machine.ts';
@@ -102,6 +104,18 @@ describe.skipIf(missing !== undefined)('the real ctr', () => {
     await same('run', '--rm', '--rootfs', rootfs, 'c', '/bin/nosuch');
     await same('tasks', 'ls');
     await same('containers', 'ls');
+    expect(await host.leaks()).toEqual([]);
+  });
+
+  it('runs an image from a snapshot that it unpacked itself', async () => {
+    await busyboxLayout(host.directory);
+    const archive = join(host.directory, 'busybox.tar');
+    await runProgram('tar', ['-C', join(host.directory, 'layout'), '-cf', archive, '.']);
+    await same('images', 'import', '--base-name', 'local/busybox', archive);
+    const line = 'echo $FROM_IMAGE; touch /made; exit 5';
+    const { code, out } = await same('run', '--rm', 'local/busybox:latest', 'image', '/bin/sh', '-c', line);
+    expect({ code, out }).toEqual({ code: 5, out: 'yes\n' });
+    expect((await ctr('snapshots', 'ls')).out).not.toContain('Active');
     expect(await host.leaks()).toEqual([]);
   });
 
