@@ -54,7 +54,7 @@ const partsOver = async (directory: string) => {
   const names = createNames();
   const blobs = createBlobStore({ directory: join(directory, 'content') });
   const bytes = join(directory, 'overlayfs');
-  mkdirSync(bytes);
+  mkdirSync(bytes, { recursive: true });
   const snapshots = createOverlayStore({ directory: bytes, features: ['index=off'] });
   const layers = createLayerApplier({ directory: bytes, workers: 1 });
   const actor = daemonActor(process.pid, process.execPath);

@@ -6,7 +6,8 @@ import { eventFrom, factOf } from '../../support/given.ts';
 import { plain } from '../../support/plain.ts';
 
 it('what is kept of a log survives being saved', () => {
-  const facts = Object.entries(keepingEvents).map(([type, { example }], n) =>
+  const { 'log-restored': restored, ...kept } = keepingEvents;
+  const facts = Object.entries(kept).map(([type, { example }], n) =>
     factOf(eventFrom({ type, data: example } as never), n),
   );
   const views = facts.reduce(evolveViews, emptyViews);
@@ -16,4 +17,6 @@ it('what is kept of a log survives being saved', () => {
   const decoder = new ViewsDecoder();
   for (const line of encodeViews(views)) decoder.take(line);
   expect(plain(decoder.views())).toEqual(plain(views));
+  const back = factOf(eventFrom({ type: 'log-restored', data: restored.example }), facts.length);
+  expect(evolveViews(views, back).world.keeping).toMatchObject({ horizon: 0n, prunedAt: 0n });
 });
