@@ -17,7 +17,10 @@ const stateAfter = (...commands: readonly SigningCommand[]): Signing =>
   commands.reduce((state, command, at) => {
     const decided = decideSigning(command, state);
     if (isRejection(decided)) throw decided;
-    return decided.reduce((folded, event) => evolveSigning(folded, { ...factOf(event, at), ...event }), state);
+    return decided.reduce(
+      (folded, event) => evolveSigning(folded, { ...factOf(event, at), ...event }),
+      state,
+    );
   }, noSigning);
 const refusal = (command: SigningCommand, state: Signing): string => {
   const decided = decideSigning(command, state);
