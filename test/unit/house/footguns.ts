@@ -44,11 +44,19 @@ const REAL_PURE = 'src/domain/a.ts';
 export const plantedAt = (footgun: Footgun): string =>
   [REAL_PURE, 'src/adapters/blobs/a.ts', 'test/unit/a.test.ts'].find(footgun.where) ?? REAL_PURE;
 
+/** Each file is read once for all rows: parsing is most of the work. */
+const read = new WeakMap<SourceFile, Parsed>();
+const parsedOf = (file: SourceFile): Parsed => {
+  const parsed = read.get(file) ?? parse(file);
+  read.set(file, parsed);
+  return parsed;
+};
+
 /** @returns a line for each hit */
 export const hits = (footguns: readonly Footgun[], file: SourceFile): string[] => {
   const rows = footguns.filter(({ where }) => where(file.path));
   if (rows.length === 0) return [];
-  const parsed = parse(file);
+  const parsed = parsedOf(file);
   return rows.flatMap(({ name, instead, find }) =>
     find(parsed).map((offset) => `${file.path}:${lineOf(file.text, offset)} ${name}: ${instead}`),
   );

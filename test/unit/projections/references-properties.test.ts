@@ -68,7 +68,7 @@ describe('the reference projection', () => {
           expect(collectable(state, { now }).map(subjectOfGarbage).sort()).toEqual([...garbage].sort());
         });
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 
@@ -85,7 +85,7 @@ describe('the reference projection', () => {
         const rest = collectable(fold(carryOut(facts, some).facts));
         expect([...some, ...rest].map(subjectOfGarbage).sort()).toEqual(all.map(subjectOfGarbage).sort());
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -111,7 +111,7 @@ describe('the reference projection', () => {
           expect(found.freedBy).toBeLessThan(BigInt(facts.length));
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 
@@ -133,7 +133,7 @@ describe('the reference projection', () => {
           for (const { since } of path) expect(since).toBeLessThan(BigInt(facts.length));
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 80 },
     );
   });
 
@@ -154,7 +154,7 @@ describe('the reference projection', () => {
           expect(state.nodes.has(subject)).toBe(true);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 80 },
     );
   });
 });

@@ -1,7 +1,7 @@
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { discardSidecar } from '../../../../../src/adapters/log-file/index/sidecar-file.ts';
-import { realDisk } from '../../../../../src/adapters/log-file/real-disk.ts';
+import { discardSidecar } from '../../src/adapters/log-file/index/sidecar-file.ts';
+import { realDisk } from '../../src/adapters/log-file/real-disk.ts';
 import {
   answers,
   buildSidecars,
@@ -9,8 +9,8 @@ import {
   rightAnswers,
   sidecarsIn,
   writeVaried,
-} from '../../../../support/indexed-log.ts';
-import { at, inTemporaryDirectory, memoryFolder, readAll } from '../../../../support/log-events.ts';
+} from '../support/indexed-log.ts';
+import { at, inTemporaryDirectory, memoryFolder, readAll } from '../support/log-events.ts';
 
 const inMemory = <T>(use: (directory: string) => Promise<T>) => inTemporaryDirectory(use, memoryFolder);
 
