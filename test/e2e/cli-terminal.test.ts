@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { natives } from '../../scripts/entries.mjs';
 import { type FakeDaemon, type Session, startFakeDaemon } from '../support/fake-daemon.ts';
 import { missingHere } from '../support/machine.ts';
 import { makeTempDir } from '../support/temp-dir.ts';
@@ -16,7 +17,7 @@ let daemon: FakeDaemon;
 beforeAll(async () => {
   const main = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
   await build({
-    ...{ entryPoints: [main], outfile: program, bundle: true },
+    ...{ entryPoints: [main], outfile: program, bundle: true, external: [...natives] },
     ...{ platform: 'node', format: 'cjs', target: 'node20', logLevel: 'silent' },
   });
 });
