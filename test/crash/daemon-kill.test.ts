@@ -15,7 +15,7 @@ const missing =
   daemonMissing() ??
   missingHere({ programs: ['docker-registry', 'skopeo', 'runc', 'containerd-shim-runc-v2'] });
 const seed = Number(process.env.SHIPLOG_SEED ?? randomInt(2 ** 31));
-const kills = Number(process.env.SHIPLOG_KILLS ?? 20);
+const kills = Number(process.env.SHIPLOG_KILLS ?? 100);
 const namespace = 'default';
 
 /** What the daemon has said to be so: each must be in the log for ever. */
