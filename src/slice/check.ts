@@ -3,7 +3,7 @@ import { Metadata, Subject } from '../domain/envelope.ts';
 import { keepingEvents } from '../domain/keeping.ts';
 import { CompactRange } from '../tlog/compact-range.ts';
 import { TlogError } from '../tlog/error.ts';
-import { dataOf, decodeRecord } from '../tlog/event-record.ts';
+import { dataOf, decodeRecord, SALT_BYTES } from '../tlog/event-record.ts';
 import { type Hash, hashHex, leafHash, sameHash, sha256 } from '../tlog/hash.ts';
 import type { Verifier } from '../tlog/key.ts';
 import { readHeads, type SliceHead } from './check-heads.ts';
@@ -60,9 +60,6 @@ const EnvelopeHead = z.object({
 
 /** What stands for data that is left out, and the version of its shape. */
 const StandIn = z.object({ version: z.number().int().positive(), data: z.unknown() });
-
-/** The bytes of a payload before its JSON. */
-const SALT_BYTES = 16;
 
 /** Takes the parts of a slice one after another, and says at the end what it is. */
 export class SliceCheck {

@@ -15,7 +15,8 @@ export interface EventRecord {
 }
 
 const FIXED_BYTES = 48;
-const SALT_BYTES = 16;
+/** The random bytes of a payload before its JSON. */
+export const SALT_BYTES = 16;
 
 /** @throws TlogError for bytes that are no head record */
 export const decodeRecord = (entry: Uint8Array): EventRecord => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Envelope, Metadata, type Recorded, Subject } from '../../domain/envelope.ts';
 import { position } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
+import { dataText } from '../../engine/ports/data-text.ts';
 import { LogLimits } from '../../engine/ports/log.ts';
 import { eventIdOf } from './event-id.ts';
 
@@ -77,19 +78,6 @@ const proposalOf = (stream: string, event: Envelope, position: bigint): Proposal
     metadata,
     bytes,
   };
-};
-
-const dataText = ({ type, data }: Envelope): string => {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(data);
-  } catch (error) {
-    throw new Rejection('invalid-argument', `Appending ${type}: its data can't be written as JSON.`, {
-      cause: error,
-    });
-  }
-  if (text === undefined) throw new Rejection('invalid-argument', `Appending ${type}: it has no data.`);
-  return text;
 };
 
 /** @throws Rejection `data-loss` when the texts are not of an event of ours */

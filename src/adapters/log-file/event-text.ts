@@ -1,5 +1,6 @@
 import type { Actor, Envelope, Metadata, Moment } from '../../domain/envelope.ts';
 import { Rejection } from '../../domain/rejection.ts';
+import { dataText } from '../../engine/ports/data-text.ts';
 import { LogLimits } from '../../engine/ports/log.ts';
 import { align, GROUP_HEADER_BYTES, HEAD_FIXED_BYTES, SALT_BYTES } from './format.ts';
 
@@ -56,19 +57,6 @@ const textOf = (event: Envelope): EventText => {
     );
   }
   return { head, headBytes, data, dataBytes };
-};
-
-const dataText = ({ type, data }: Envelope): string => {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(data);
-  } catch (error) {
-    throw new Rejection('invalid-argument', `Appending ${type}: its data can't be written as JSON.`, {
-      cause: error,
-    });
-  }
-  if (text === undefined) throw new Rejection('invalid-argument', `Appending ${type}: it has no data.`);
-  return text;
 };
 
 /**

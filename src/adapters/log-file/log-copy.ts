@@ -1,8 +1,7 @@
-import { throwError } from 'rxjs';
-import { type Position, position } from '../../domain/identity.ts';
+import { position } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { Log } from '../../engine/ports/log.ts';
-import { matching } from '../../engine/ports/matching.ts';
+import { readOnlyLog } from '../../engine/ports/read-only-log.ts';
 import { withFile } from './durable-file.ts';
 import { justifyHorizon } from './horizon.ts';
 import type { LogFiles } from './log-files.ts';
@@ -42,29 +41,14 @@ export const openLogCopy = async (directory: string): Promise<LogCopy> => {
   const found = await withFile(realDisk, path, 'read', (file) => findEnd(file, path, header, size));
   segments.push(new Segment(realDisk, path, header.base, found.end, found.index));
   await justifyHorizon(realDisk, directory, segments, first);
-  return logOf(segments, position(BigInt(found.next)), position(BigInt(first.base)));
+  const horizon = position(BigInt(first.base));
+  const log = readOnlyLog({
+    horizon,
+    durable: position(BigInt(found.next)),
+    batches: (from, to, backward) =>
+      (backward ? readBackward : readForward)(segments, Number(from), Number(to)),
+    refusal: 'this log was opened for reading: nothing can be changed',
+    below: (from) => `Reading from position ${from}: the log begins at ${horizon}.`,
+  });
+  return { ...log, files: { segments } };
 };
-
-const readOnly = (): Rejection =>
-  new Rejection('failed-precondition', 'this log was opened for reading: nothing can be changed');
-
-const logOf = (segments: readonly Segment[], durable: Position, horizon: Position): LogCopy => ({
-  files: { segments },
-  head: durable,
-  durable,
-  horizon,
-  append: () => Promise.reject(readOnly()),
-  async *read({ from = horizon, to = durable, backward = false, where } = {}) {
-    if (from < horizon) {
-      throw new Rejection(
-        'failed-precondition',
-        `Reading from position ${from}: the log begins at ${horizon}.`,
-      );
-    }
-    const end = Number(to < durable ? to : durable);
-    yield* matching((backward ? readBackward : readForward)(segments, Number(from), end), where);
-  },
-  subscribe: () => throwError(readOnly),
-  settled: (until) => (until <= durable ? Promise.resolve() : Promise.reject(readOnly())),
-  close: () => Promise.resolve(),
-});

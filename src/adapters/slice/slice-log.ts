@@ -1,21 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { throwError } from 'rxjs';
 import type { Envelope, Recorded } from '../../domain/envelope.ts';
 import { type Position, position } from '../../domain/identity.ts';
-import { Rejection } from '../../domain/rejection.ts';
 import type { Log } from '../../engine/ports/log.ts';
-import { matching } from '../../engine/ports/matching.ts';
+import { readOnlyLog } from '../../engine/ports/read-only-log.ts';
 import { type Manifest, recordsIn, type SliceRecord } from '../../slice/format.ts';
-import { decodeRecord } from '../../tlog/event-record.ts';
-
-const SALT_BYTES = 16;
-
-const readOnly = (): Rejection =>
-  new Rejection(
-    'failed-precondition',
-    'a slice of a log never changes: nothing can be added to it or awaited',
-  );
+import { decodeRecord, SALT_BYTES } from '../../tlog/event-record.ts';
 
 /** An event of a slice that was checked. */
 const eventOf = ({ entry, payload, standIn }: SliceRecord): Recorded => {
@@ -60,22 +50,11 @@ export const sliceLog = (manifest: Manifest, paths: readonly string[]): Log => {
     }
   }
 
-  return {
-    head: durable,
-    durable,
+  return readOnlyLog({
     horizon,
-    append: () => Promise.reject(readOnly()),
-    async *read({ from = horizon, to = durable, backward = false, where } = {}) {
-      if (from < horizon) {
-        throw new Rejection(
-          'failed-precondition',
-          `Reading from position ${from}: the slice begins at ${horizon}. Ask for a longer one.`,
-        );
-      }
-      yield* matching(batches(from, to, backward), where);
-    },
-    subscribe: () => throwError(readOnly),
-    settled: (until) => (until <= durable ? Promise.resolve() : Promise.reject(readOnly())),
-    close: () => Promise.resolve(),
-  };
+    durable,
+    batches,
+    refusal: 'a slice of a log never changes: nothing can be added to it or awaited',
+    below: (from) => `Reading from position ${from}: the slice begins at ${horizon}. Ask for a longer one.`,
+  });
 };

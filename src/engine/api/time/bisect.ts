@@ -1,13 +1,12 @@
 import type { Fact } from '../../../domain/event.ts';
 import { type Namespace, type Position, position } from '../../../domain/identity.ts';
-import { Rejection } from '../../../domain/rejection.ts';
 import type { DomainEvent, World } from '../../../domain/world.ts';
 import { expressionScope } from '../../../projections/expression-scope.ts';
 import type { Predicate } from '../../ports/expressions.ts';
 import type { Asked, Bisected, BisectQuery } from '../../ports/time-api.ts';
 import type { Engine } from '../engine.ts';
 import { told } from '../told.ts';
-import { factAt, placeOf } from './reading.ts';
+import { factAt, stretchOf } from './reading.ts';
 
 /** What an expression says of a world; that it can't say counts as no. */
 export const ask = (
@@ -24,14 +23,7 @@ export const ask = (
 /** The first event after which an expression holds. */
 export const bisect = async (engine: Engine, query: BisectQuery, signal?: AbortSignal): Promise<Bisected> => {
   const predicate = await engine.ports.expressions.compile(query.expression);
-  const from = query.from === undefined ? engine.ports.log.horizon : await placeOf(engine, query.from);
-  const to = await placeOf(engine, query.to);
-  if (from > to) {
-    throw new Rejection(
-      'invalid-argument',
-      `position ${from} comes after ${to}; give the earlier moment first`,
-    );
-  }
+  const { from, to } = await stretchOf(engine, query);
   const { linear, namespace } = query;
   return (linear ? scan : halve)({ engine, predicate, namespace, signal }, from, to);
 };

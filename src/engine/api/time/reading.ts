@@ -41,6 +41,23 @@ export const placeOf = async (engine: Engine, at: At | undefined): Promise<Posit
   at === undefined ? engine.ledger.durable.world.position : (await momentOf(engine, at)).position;
 
 /**
+ * The stretch that two moments bound; from the horizon where the first is left out, to the present where the second is.
+ * @throws Rejection `invalid-argument` where the first is the later one
+ */
+export const stretchOf = async (
+  engine: Engine,
+  query: { readonly from?: At; readonly to?: At },
+): Promise<{ readonly from: Position; readonly to: Position }> => {
+  const from = query.from === undefined ? engine.ports.log.horizon : await placeOf(engine, query.from);
+  const to = await placeOf(engine, query.to);
+  if (from <= to) return { from, to };
+  throw new Rejection(
+    'invalid-argument',
+    `position ${from} comes after ${to}; give the earlier moment first`,
+  );
+};
+
+/**
  * The things that a text means: those that bear that name in one of the worlds, else what the log knows by it.
  * @throws Rejection `not-found`, `invalid-argument` where it is ambiguous
  */

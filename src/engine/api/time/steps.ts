@@ -11,7 +11,7 @@ import { evolveViews, type Views } from '../../views.ts';
 import type { Engine } from '../engine.ts';
 import { told } from '../told.ts';
 import { ask } from './bisect.ts';
-import { factsOf, placeOf, thingsNamed } from './reading.ts';
+import { factsOf, placeOf, stretchOf, thingsNamed } from './reading.ts';
 
 const stateIn = (world: World, subjects: ReadonlySet<Subject> | undefined, prefer?: Subject): State => {
   if (subjects === undefined) return { at: world.position, value: summaryOf(world) };
@@ -43,14 +43,7 @@ interface Walk {
 
 /** Events with the state after each. */
 export async function* steps(engine: Engine, query: StepsQuery, signal?: AbortSignal): AsyncGenerator<Step> {
-  const from = query.from === undefined ? engine.ports.log.horizon : await placeOf(engine, query.from);
-  const to = await placeOf(engine, query.to);
-  if (from > to) {
-    throw new Rejection(
-      'invalid-argument',
-      `position ${from} comes after ${to}; give the earlier moment first`,
-    );
-  }
+  const { from, to } = await stretchOf(engine, query);
   const { namespace, thing } = query;
   const subjects =
     thing === undefined
