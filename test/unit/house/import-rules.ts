@@ -28,9 +28,17 @@ const adapterImports = [
   'src/slice/',
 ];
 
-const roots = ['main', 'daemon', 'log-home', 'cli', 'verify', 'verify-log', 'bundle'].map(
-  (name) => `src/${name}.ts`,
-);
+const roots = [
+  'main',
+  'daemon',
+  'log-home',
+  'host-record',
+  'host-ports',
+  'cli',
+  'verify',
+  'verify-log',
+  'bundle',
+].map((name) => `src/${name}.ts`);
 
 export const parts: readonly Part[] = [
   {

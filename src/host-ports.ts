@@ -1,0 +1,142 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createArchives } from './adapters/archive/archives.ts';
+import { createBlobStore } from './adapters/blobs/store.ts';
+import { createExpressions } from './adapters/cel/expressions.ts';
+import type { Config } from './adapters/config/schema.ts';
+import { createContainerFiles } from './adapters/linux/container-files.ts';
+import { createHostInspector, hostPlatform, sha256 } from './adapters/linux/host.ts';
+import { createProcessTable } from './adapters/linux/processes.ts';
+import { createLogInspector } from './adapters/log-file/inspector.ts';
+import { createMounter } from './adapters/overlay/mounter.ts';
+import { createOverlayStore } from './adapters/overlay/store.ts';
+import { createRegistry } from './adapters/registry/registry.ts';
+import { createSpecifications } from './adapters/runc/specifications.ts';
+import { createShimRuntime } from './adapters/shim/runtime.ts';
+import { holderEntry } from './adapters/stdio/holder-entry.ts';
+import { createContainerLogs } from './adapters/stdio/log-reader.ts';
+import { createStdio } from './adapters/stdio/stdio.ts';
+import { createLayerApplier } from './adapters/unpack/applier.ts';
+import type { Clock, Names } from './engine/ports/clock.ts';
+import type { Log } from './engine/ports/log.ts';
+import type { Logger } from './engine/ports/logger.ts';
+import type { Ports } from './engine/ports/ports.ts';
+import type { TaskKey } from './engine/ports/task-key.ts';
+
+export interface HostPortsOptions {
+  readonly config: Config;
+  readonly log: Log;
+  /** Of the log's files. */
+  readonly logDirectory: string;
+  readonly clock: Clock;
+  readonly names: Names;
+  readonly logger: Logger;
+  /** Of the kernel's start, as the clock tells it. */
+  readonly boot: string;
+  readonly version: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Everything the daemon reaches the world with. */
+export interface HostPorts {
+  readonly ports: Ports;
+  /** Where snapshots lie. */
+  readonly overlayDirectory: string;
+  /** Starts ahead of need what the first container would wait for. */
+  warm(): Promise<void>;
+  /** Lets go of shims and streams; containers run on. */
+  close(): Promise<void>;
+}
+
+/** Builds the adapters of a host. */
+export const openHostPorts = async (options: HostPortsOptions): Promise<HostPorts> => {
+  const { config, log, logDirectory, clock, names, logger, boot, version } = options;
+  const registry = createRegistry({
+    env: options.env,
+    hostsDirectory: config.registry.config_path,
+    ...(config.registry.docker_config === '' ? {} : { dockerConfigPath: config.registry.docker_config }),
+    log: (message) => logger.info(message),
+    userAgent: `shiplog/${version}`,
+    limits: { stallMs: config.registry.stall_timeout },
+    retry: { tries: config.registry.retries + 1 },
+  });
+  const stdio = createStdio({
+    directory: join(config.state, 'stdio'),
+    entry: holderEntry(),
+    idleMs: holderIdle,
+  });
+  const runtime = await createShimRuntime({
+    stateDirectory: config.state,
+    address: config.grpc.address,
+    ttrpcAddress: `${config.grpc.address}.ttrpc`,
+    specification: createSpecifications(),
+    runtimeBinary: config.runtimes.binary,
+    logger,
+    clock,
+    timeouts: {
+      shimStart: config.timeouts.shim_start,
+      create: config.timeouts.shim_start,
+      call: config.timeouts.shim,
+      probe: config.timeouts.probe,
+    },
+  });
+  const snapshots = join(config.root, 'overlayfs');
+  const containers = join(config.root, 'containers');
+  const rootsDirectory = join(config.state, 'roots');
+  mkdirSync(snapshots, { recursive: true, mode: 0o700 });
+  const ports: Ports = {
+    log,
+    clock,
+    names,
+    blobs: createBlobStore({
+      directory: join(config.root, 'content'),
+      warn: (message) => logger.warn(message),
+    }),
+    snapshots: createOverlayStore({ directory: snapshots }),
+    layers: createLayerApplier({
+      directory: snapshots,
+      ...(config.unpack.workers === 0 ? {} : { workers: config.unpack.workers }),
+      limits: {
+        uncompressedBytes: config.unpack.max_layer_bytes,
+        entries: config.unpack.max_entries,
+      },
+    }),
+    mounter: createMounter(),
+    registry,
+    archives: createArchives(),
+    runtime,
+    stdio,
+    containerLogs: createContainerLogs(),
+    containerFiles: createContainerFiles(containers),
+    processes: createProcessTable(),
+    logInspector: createLogInspector(logDirectory),
+    hostInspector: createHostInspector(config.runtimes.binary),
+    expressions: createExpressions(),
+    logger,
+    host: {
+      platform: hostPlatform(),
+      boot,
+      sha256,
+      rootsDirectory,
+      rootOf: ({ namespace, id }: TaskKey) => join(rootsDirectory, namespace, id),
+      logOf: ({ namespace, id }: TaskKey) => ({
+        path: join(containers, namespace, id, 'container.log'),
+        maxBytes: config.container_logs.max_bytes,
+        maxFiles: config.container_logs.max_files,
+      }),
+    },
+  };
+  return {
+    ports,
+    overlayDirectory: snapshots,
+    warm: () => stdio.warm(),
+    close: async () => {
+      await runtime.close();
+      stdio.disconnect();
+      await Promise.all([registry.close(), ports.layers.close()]);
+    },
+  };
+};
+
+/** Milliseconds that the holder of streams stays without streams and without a daemon. */
+const holderIdle = 5000;
