@@ -1,16 +1,12 @@
 import type { Namespace } from '../../domain/identity.ts';
-import { Rejection } from '../../domain/rejection.ts';
 import type { World } from '../../domain/world.ts';
 import type { Ledger } from '../ledger.ts';
 import type { NamespaceInfo, NamespaceStore } from '../ports/store/namespaces.ts';
 import { replacing } from './labels.ts';
 
 export const namespaceStore = (ledger: Ledger): NamespaceStore => {
-  const get = (name: Namespace): NamespaceInfo => {
-    const found = find(ledger.durable.world, name);
-    if (found) return found;
-    throw new Rejection('not-found', `namespace '${name}' does not exist`);
-  };
+  // As containerd does: a namespace that nobody made has no labels. Its clients ask for them before their first call.
+  const get = (name: Namespace): NamespaceInfo => find(ledger.durable.world, name) ?? { name, labels: {} };
   return {
     get,
     list: () => {

@@ -24,8 +24,12 @@ it('are made once, listed and told', async () => {
   await make('build', { team: 'a' });
   await expect(make('build')).rejects.toMatchObject({ code: 'already-exists' });
   expect((await namespaces.list({})).namespaces).toMatchObject([{ name: 'build', labels: { team: 'a' } }]);
-  await expect(namespaces.get({ name: 'test' })).rejects.toMatchObject({ code: 'not-found' });
   await expect(make('no/slashes')).rejects.toMatchObject({ code: 'invalid-argument' });
+});
+
+it('have no labels where nobody made them, which is what clients ask before their first call', async () => {
+  expect(await labelsOf('test')).toEqual({});
+  expect((await namespaces.list({})).namespaces).toEqual([]);
 });
 
 it('have their labels replaced, or changed one by one', async () => {

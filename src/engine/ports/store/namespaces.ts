@@ -8,7 +8,7 @@ export interface NamespaceInfo {
 
 /** Namespaces: recorded ones, and those that came into being with the first thing in them. */
 export interface NamespaceStore {
-  /** @throws Rejection `not-found` */
+  /** One that nobody made has no labels. */
   get(name: Namespace): NamespaceInfo;
   list(): readonly NamespaceInfo[];
   /** @throws Rejection `already-exists` */
