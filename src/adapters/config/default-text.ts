@@ -1,4 +1,4 @@
-import { type Key, type Table, tables } from './keys.ts';
+import { type Key, type NamedTables, namedTables, type Table, tables } from './keys.ts';
 
 const BINARY_UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
@@ -26,8 +26,12 @@ const keyText = (key: Key): string => {
 const tableText = ({ name, description, keys }: Table): string =>
   `${name === '' ? '' : `# ${description}\n[${name}]\n\n`}${keys.map(keyText).join('\n')}`;
 
+/** Commented out: there is none by default. */
+const namedText = ({ description, example }: NamedTables): string =>
+  `# ${description} For example:\n#\n${example.replace(/^/gm, '# ')}\n`;
+
 /** A whole configuration file: every key with its meaning, unit and default. Parsing it gives the defaults again. */
 export const defaultConfigText = (): string =>
   `# Configuration of shiplogd. Every key is shown with its default; those left out keep it.\n\n${tables()
     .map(tableText)
-    .join('\n')}`;
+    .join('\n')}\n${namedTables().map(namedText).join('\n')}`;

@@ -183,6 +183,29 @@ const metrics = z.object({
     .meta(about("HOST:PORT of Prometheus' /metrics, over plain HTTP, for whoever can reach it; '' is off.")),
 });
 
+const proxyPlugin = z.object({
+  type: oneOf(['snapshot', 'content', 'diff']),
+  address: socketPath(),
+});
+
+const streamProcessor = z.object({
+  accepts: z.array(z.string().min(1).max(255)).min(1, 'must name a media type').max(64),
+  returns: z.string({ error: 'must be a media type' }).min(1, 'must be a media type').max(255),
+  path: z.string({ error: 'must be a program' }).min(1, 'must be a program'),
+  args: z.array(z.string()).max(256).prefault([]),
+  env: z
+    .array(z.string().regex(/^[^=\0]+=[^\0]*$/, 'must be NAME=VALUE'))
+    .max(256)
+    .prefault([]),
+});
+
+/** Tables of a kind, each with a name of the user's choice; none by default. */
+const named = <T extends z.ZodObject>(name: RegExp, keys: T, description: string, example: string) =>
+  z
+    .record(z.string().regex(name, 'is no name for this'), keys)
+    .prefault({})
+    .meta({ ...about(description), example });
+
 /** A table whose keys all have defaults may be left out. */
 const table = <T extends z.ZodObject>(keys: T, description: string) =>
   keys.prefault({} as z.input<T>).meta(about(description));
@@ -206,6 +229,18 @@ export const ConfigSchema = z.object({
   container_logs: table(containerLogs, "Containers' output on disk."),
   gc: table(gc, 'Garbage collection.'),
   timeouts: table(timeouts, 'Ends of waits.'),
+  proxy_plugins: named(
+    /^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/,
+    proxyPlugin,
+    "Parts that other daemons bring, by the name that clients use: type is snapshot, content or diff, address the daemon's unix socket.",
+    '[proxy_plugins.stargz]\ntype = "snapshot"\naddress = "/run/containerd-stargz-grpc/containerd-stargz-grpc.sock"',
+  ),
+  stream_processors: named(
+    /^[^\0\n\r]{1,255}$/,
+    streamProcessor,
+    'Programs that turn layers of other media types (standard input) into layers (standard output), as in containerd; args and env (NAME=VALUE) may be left out.',
+    '[stream_processors."io.containerd.ocicrypt.decoder.v1.tar.gzip"]\naccepts = ["application/vnd.oci.image.layer.v1.tar+gzip+encrypted"]\nreturns = "application/vnd.oci.image.layer.v1.tar+gzip"\npath = "ctd-decoder"\nargs = ["--decryption-keys-path", "/etc/shiplog/ocicrypt/keys"]\nenv = ["OCICRYPT_KEYPROVIDER_CONFIG=/etc/shiplog/ocicrypt/ocicrypt_keyprovider.conf"]',
+  ),
 });
 
 /** Durations in milliseconds, sizes in bytes. */

@@ -48,6 +48,29 @@ describe('a configuration', () => {
   });
 });
 
+describe('tables with names of their own', () => {
+  it('are taken as they are called', () => {
+    const { config, warnings } = read(`
+      [proxy_plugins.stargz]
+      type = "snapshot"
+      address = "/run/stargz.sock"
+      exports = "/x"
+      [stream_processors."io.example.decoder.v1"]
+      accepts = ["a/b+encrypted"]
+      returns = "a/b"
+      path = "decoder"
+      args = ["--fast"]`);
+    expect(config.proxy_plugins).toEqual({ stargz: { type: 'snapshot', address: '/run/stargz.sock' } });
+    expect(config.stream_processors).toEqual({
+      'io.example.decoder.v1': {
+        ...{ accepts: ['a/b+encrypted'], returns: 'a/b', path: 'decoder', args: ['--fast'], env: [] },
+      },
+    });
+    expect(warnings).toEqual([expect.stringContaining('proxy_plugins.stargz.exports is not a key')]);
+    expect(read('').config).toMatchObject({ proxy_plugins: {}, stream_processors: {} });
+  });
+});
+
 describe('a wrong value names its key, what it wants and what it is:', () => {
   const wrong: readonly [text: string, says: RegExp][] = [
     ['root = "var/lib"', /config\.toml: root: path must be absolute.*"var\/lib"/],
@@ -61,6 +84,9 @@ describe('a wrong value names its key, what it wants and what it is:', () => {
     ['[timeouts]\nshim = "2h"', /timeouts\.shim: must be from 100ms to 10m/],
     ['[unpack]\nworkers = 1.5', /unpack\.workers: must be a whole number/],
     ['[event_log]\nsegment_bytes = 1', /event_log\.segment_bytes: must be from 1048576/],
+    ['[proxy_plugins.x]\ntype = "zfs"\naddress = "/x"', /proxy_plugins\.x\.type: must be one of snapshot/],
+    ['[proxy_plugins.x]\ntype = "diff"', /proxy_plugins\.x\.address: /],
+    ['[stream_processors.x]\naccepts = []\nreturns = "y"\npath = "z"', /x\.accepts: must name a media type/],
     ['[registry]\ndocker_config = "x"', /registry\.docker_config: must be '' or an absolute path/],
   ];
   it.each(wrong)('%s', (text, says) => {
