@@ -4,7 +4,7 @@ import { ContainerId, Namespace } from '../../domain/identity.ts';
 import type { TaskKey } from '../../engine/ports/runtime.ts';
 import { TaskOOMSchema } from '../../gen/containerd/events/task_pb.ts';
 import { type Envelope, Events } from '../../gen/containerd/services/events/ttrpc/v1/events_pb.ts';
-import { served, serveTtrpc } from './ttrpc-server.ts';
+import { served, serveTtrpc } from '../ttrpc/server.ts';
 
 /**
  * Takes the events that shims forward. Only out-of-memory kills are used: a shim gives an event up after some seconds

@@ -3,10 +3,10 @@ import { isRejection } from '../../domain/rejection.ts';
 import type { ProbedTask, TaskKey } from '../../engine/ports/runtime.ts';
 import { type StateResponse, Task } from '../../gen/containerd/task/v2/shim_pb.ts';
 import { Status } from '../../gen/containerd/v1/types/task_pb.ts';
+import { connectTtrpc, type TtrpcClient } from '../ttrpc/client.ts';
 import { listExecs, readAddress } from './bundle.ts';
 import type { ShimTimeouts } from './options.ts';
 import { exitOf, socketPath } from './shim.ts';
-import { connectTtrpc, type TtrpcClient } from './ttrpc-client.ts';
 
 /** Asks the shim of one bundle how its task is. Never takes longer than the probe's time, never throws for a bad shim. */
 export const probeBundle = async (

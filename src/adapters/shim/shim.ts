@@ -4,8 +4,8 @@ import { Timestamp } from '../../domain/identity.ts';
 import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import type { Exit, TaskKey } from '../../engine/ports/runtime.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
+import { connectTtrpc, type TtrpcClient } from '../ttrpc/client.ts';
 import type { ShimTimeouts } from './options.ts';
-import { connectTtrpc, type TtrpcClient } from './ttrpc-client.ts';
 import { turns } from './turns.ts';
 
 /** How often a lost connection is made again before its shim counts as gone. */

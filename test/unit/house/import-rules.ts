@@ -17,13 +17,14 @@ const inside = (folder: string) => (path: string) => path.startsWith(folder);
 
 const adapterOf = (path: string): string => path.split('/').slice(0, 3).join('/');
 
-/** What every adapter may use of the rest. `syscalls` is a library of ours, and the one adapter that others share. */
+/** What every adapter may use of the rest. `syscalls` and `ttrpc` are libraries of ours, and the adapters that others share. */
 const adapterImports = [
   'package.json',
   'src/engine/ports/',
   'src/domain/',
   'src/gen/',
   'src/adapters/syscalls/',
+  'src/adapters/ttrpc/',
   'src/tlog/',
   'src/slice/',
 ];

@@ -11,8 +11,8 @@ import {
 } from '@bufbuild/protobuf';
 import { asRejection, Rejection } from '../../domain/rejection.ts';
 import { RequestSchema, ResponseSchema, StatusSchema } from '../../gen/containerd/ttrpc/ttrpc_pb.ts';
-import { encodeFrame, type Frame, FrameDecoder, frameTypes } from './ttrpc-frame.ts';
-import { statusOfRejection } from './ttrpc-status.ts';
+import { encodeFrame, type Frame, FrameDecoder, frameTypes } from './frame.ts';
+import { statusOfRejection } from './status.ts';
 
 /** One served method: bytes in, bytes out. Made by {@link served}. */
 export interface ServedMethod {

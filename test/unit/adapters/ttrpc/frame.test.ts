@@ -6,7 +6,7 @@ import {
   frameHeaderBytes,
   frameLimitBytes,
   frameTypes,
-} from '../../../../src/adapters/shim/ttrpc-frame.ts';
+} from '../../../../src/adapters/ttrpc/frame.ts';
 
 const frames = fc.array(
   fc.record({

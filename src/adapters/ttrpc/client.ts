@@ -10,8 +10,8 @@ import {
 } from '@bufbuild/protobuf';
 import { Rejection } from '../../domain/rejection.ts';
 import { RequestSchema, ResponseSchema } from '../../gen/containerd/ttrpc/ttrpc_pb.ts';
-import { encodeFrame, type Frame, FrameDecoder, frameTypes } from './ttrpc-frame.ts';
-import { rejectionOfStatus } from './ttrpc-status.ts';
+import { encodeFrame, type Frame, FrameDecoder, frameTypes } from './frame.ts';
+import { rejectionOfStatus } from './status.ts';
 
 /** A connection to one ttrpc server. */
 export interface TtrpcClient {
