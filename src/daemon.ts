@@ -98,6 +98,11 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   });
   const server = await serve({
     address: config.grpc.address,
+    owner: { uid: config.grpc.uid, gid: config.grpc.gid },
+    messageBytes: {
+      receive: config.grpc.max_recv_message_bytes,
+      send: config.grpc.max_send_message_bytes,
+    },
     api,
     store: storeOf({
       ledger,

@@ -68,12 +68,16 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
   const runtime = await createShimRuntime({
     stateDirectory: config.state,
     address: config.grpc.address,
-    ttrpcAddress: `${config.grpc.address}.ttrpc`,
+    ttrpcAddress: config.ttrpc.address || `${config.grpc.address}.ttrpc`,
     specification: createSpecifications(),
     runtimeBinary: config.runtimes.binary,
     logger,
     clock,
     timeouts: {
+    runtimeRoot: config.runtimes.root,
+    shimCgroup: config.runtimes.shim_cgroup,
+    noNewKeyring: config.runtimes.no_new_keyring,
+    coreScheduling: config.runtimes.sched_core,
       shimStart: config.timeouts.shim_start,
       create: config.timeouts.shim_start,
       call: config.timeouts.shim,
@@ -81,6 +85,8 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
     },
   });
   const snapshots = join(config.root, 'overlayfs');
+      purge: config.timeouts.shim_cleanup,
+      shutdown: config.timeouts.shim_shutdown,
   const containers = join(config.root, 'containers');
   const rootsDirectory = join(config.state, 'roots');
   mkdirSync(snapshots, { recursive: true, mode: 0o700 });

@@ -1,7 +1,11 @@
 import manifest from '../package.json' with { type: 'json' };
+import { containerdConfigText, containerdDefaultText } from './adapters/config/containerd/default-text.ts';
 import { defaultConfigText } from './adapters/config/default-text.ts';
+import { configText } from './adapters/config/dump-text.ts';
 import { loadConfig } from './adapters/config/load.ts';
-import { parseArguments } from './adapters/daemon/arguments.ts';
+import { type Invocation, parseArguments, programName } from './adapters/daemon/arguments.ts';
+import { joinControlGroup } from './adapters/daemon/control-group.ts';
+import { setOomScore } from './adapters/daemon/oom-score.ts';
 import { createLogger } from './adapters/logging/logger.ts';
 import { createNotifier } from './adapters/systemd/notifier.ts';
 import { startDaemon } from './daemon.ts';
@@ -10,23 +14,41 @@ import { asRejection } from './domain/rejection.ts';
 /** EX_CONFIG of sysexits.h: starting again would not help, and systemd is told not to (packaging/shiplogd.service). */
 const FENCED_OUT = 78;
 
+const name = programName(process.argv[1]);
+const dialect = name === 'containerd' ? 'containerd' : 'shiplog';
+const revision = process.env.SHIPLOG_REVISION ?? '';
+
+/** What `config` prints, in the words of whoever asks. */
+const configurationText = (invocation: Exclude<Invocation, { kind: 'serve' }>): string => {
+  if (invocation.kind === 'config-default') {
+    return dialect === 'containerd' ? containerdDefaultText() : defaultConfigText();
+  }
+  const { config, given, warnings } = loadConfig(invocation.configPath, invocation.overrides, dialect);
+  for (const warning of warnings) process.stderr.write(`${warning}\n`);
+  if (invocation.kind === 'config-migrate') return configText(given, false);
+  return dialect === 'containerd' ? containerdConfigText(config) : configText(given, true);
+};
+
 /** The program `shiplogd`: the process around the daemon. */
 const main = async (): Promise<void> => {
-  const invocation = parseArguments(process.argv.slice(2), manifest.version);
-  if (invocation.kind === 'config-default') {
-    process.stdout.write(defaultConfigText());
+  const program = { name, version: manifest.version, revision };
+  const invocation = parseArguments(process.argv.slice(2), program);
+  if (invocation.kind !== 'serve') {
+    process.stdout.write(configurationText(invocation));
     return;
   }
-  const { config, warnings } = loadConfig(invocation.configPath, invocation.overrides);
+  const { config, warnings } = loadConfig(invocation.configPath, invocation.overrides, dialect);
   const logger = createLogger(config.log);
   for (const warning of warnings) logger.warn(warning);
   process.umask(0o022);
+  setOomScore(config.oom_score);
+  joinControlGroup(config.cgroup.path, process.pid);
   const notifier = createNotifier(process.env.NOTIFY_SOCKET, logger);
   const daemon = await startDaemon({
     config,
     logger,
     version: manifest.version,
-    revision: process.env.SHIPLOG_REVISION ?? '',
+    revision,
     env: process.env,
     onFencedOut: (reason) => {
       logger.error('another daemon writes the log of this host; stopping, containers run on', {
@@ -59,7 +81,7 @@ const main = async (): Promise<void> => {
 
 main().catch((error: unknown) => {
   const { code, message } = asRejection(error);
-  process.stderr.write(`shiplogd: ${message}\n`);
+  process.stderr.write(`${name}: ${message}\n`);
   if (code === 'internal' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   process.exit(1);
 });

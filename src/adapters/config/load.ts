@@ -2,16 +2,27 @@ import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
 import { Rejection } from '../../domain/rejection.ts';
+import { readContainerd } from './containerd/read.ts';
 import { tables, unknownKeys } from './keys.ts';
 import { type Config, ConfigSchema } from './schema.ts';
 
 export const defaultConfigPath = '/etc/shiplog/config.toml';
+
+/** Whose words a file without a `version` is in; one with a version is containerd's. */
+export type Dialect = 'shiplog' | 'containerd';
+
+export const defaultPaths: Readonly<Record<Dialect, string>> = {
+  shiplog: defaultConfigPath,
+  containerd: '/etc/containerd/config.toml',
+};
 
 /** Keys given on the command line, by path as `grpc.address`; they win over the file. */
 export type Overrides = Readonly<Record<string, string | number | undefined>>;
 
 export interface LoadedConfig {
   readonly config: Config;
+  /** What the file and the command line set, in the words of our format. */
+  readonly given: Readonly<Record<string, unknown>>;
   /** For the log, once there is one: keys that nothing reads. */
   readonly warnings: readonly string[];
   /** The file that was read; absent when there was none. */
@@ -51,50 +62,93 @@ const merge = (values: Record<string, unknown>, overrides: Overrides): Record<st
 const at = (value: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
 
-const complain = (error: z.ZodError, given: unknown, origin: string, overrides: Overrides): Rejection => {
+const complain = (
+  error: z.ZodError,
+  given: unknown,
+  overrides: Overrides,
+  placeOf: (key: string) => string,
+): Rejection => {
   const lines = error.issues.map(({ path, message }) => {
     const key = path.join('.');
-    const where = overrides[key] === undefined ? origin : 'command line';
-    return `${where}: ${key}: ${message}; it is ${JSON.stringify(at(given, path))}`;
+    const place = overrides[key] === undefined ? placeOf(key) : `command line: ${key}`;
+    return `${place}: ${message}; it is ${JSON.stringify(at(given, path))}`;
   });
   return new Rejection('invalid-argument', lines.join('\n'), { cause: error });
 };
 
-/**
- * Reads the text of a configuration file.
- * @param origin names the text in messages
- * @throws Rejection `invalid-argument` that names the key (`grpc.address`), what it wants and what it got, a line for
- *   each wrong key; or the line and column of a syntax error
- */
-export const parseConfig = (text: string, origin: string, overrides: Overrides = {}): LoadedConfig => {
-  const values = parseToml(text, origin);
-  const given = merge(values, overrides);
-  const parsed = ConfigSchema.safeParse(given);
-  if (!parsed.success) throw complain(parsed.error, given, origin, overrides);
-  const warnings = unknownKeys(values).map(
-    (key) =>
-      `${origin}: ${key} is not a key of the configuration and is ignored; see 'shiplogd config default'`,
-  );
-  return { config: parsed.data, warnings };
+/** A file's keys in our words, and what there is to say of them. */
+interface Understood {
+  readonly values: Record<string, unknown>;
+  readonly warnings: readonly string[];
+  /** What a key of ours is called where it was set. */
+  readonly placeOf: (key: string) => string;
+}
+
+const understand = (values: Record<string, unknown>, origin: string, dialect: Dialect): Understood => {
+  if (values.version === undefined && dialect === 'shiplog') {
+    const warnings = unknownKeys(values).map(
+      (key) =>
+        `${origin}: ${key} is not a key of the configuration and is ignored; see 'shiplogd config default'`,
+    );
+    return { values, warnings, placeOf: (key) => `${origin}: ${key}` };
+  }
+  const load = (path: string) => parseToml(readText(path), path);
+  const { values: ours, warnings, origins } = readContainerd(values, origin, load);
+  return { values: { ...ours }, warnings, placeOf: (key) => origins.get(key) ?? `${origin}: ${key}` };
 };
 
 /**
- * Reads a configuration file. The default one may be absent; one that was asked for may not.
- * @throws Rejection `not-found`, `permission-denied`, and as {@link parseConfig}
+ * Reads the text of a configuration file: ours, or containerd's of version 2 or 3.
+ * @param origin names the text in messages; files that it imports are sought beside it
+ * @throws Rejection `invalid-argument` that names the key (`grpc.address`), what it wants and what it got, a line for
+ *   each wrong key; or the line and column of a syntax error
  */
-export const loadConfig = (path: string | undefined, overrides: Overrides = {}): LoadedConfig => {
-  const file = path ?? defaultConfigPath;
-  let text: string;
+export const parseConfig = (
+  text: string,
+  origin: string,
+  overrides: Overrides = {},
+  dialect: Dialect = 'shiplog',
+): LoadedConfig => {
+  const { values, warnings, placeOf } = understand(parseToml(text, origin), origin, dialect);
+  const given = merge(values, overrides);
+  const parsed = ConfigSchema.safeParse(given);
+  if (!parsed.success) throw complain(parsed.error, given, overrides, placeOf);
+  return { config: parsed.data, given, warnings };
+};
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : '';
+
+const readText = (file: string): string => {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (code === 'ENOENT' && path === undefined) return parseConfig('', file, overrides);
+    const code = codeOf(error);
     throw new Rejection(
       code === 'ENOENT' ? 'not-found' : code === 'EACCES' ? 'permission-denied' : 'invalid-argument',
       `cannot read the configuration ${file} (${code}); give another with --config`,
       { cause: error },
     );
   }
-  return { ...parseConfig(text, file, overrides), path: file };
+};
+
+/**
+ * Reads a configuration file. The default one may be absent; one that was asked for may not.
+ * @throws Rejection `not-found`, `permission-denied`, and as {@link parseConfig}
+ */
+export const loadConfig = (
+  path: string | undefined,
+  overrides: Overrides = {},
+  dialect: Dialect = 'shiplog',
+): LoadedConfig => {
+  const file = path ?? defaultPaths[dialect];
+  let text: string;
+  try {
+    text = readText(file);
+  } catch (error) {
+    const absent = error instanceof Rejection && error.code === 'not-found' && path === undefined;
+    if (!absent) throw error;
+    return parseConfig('', file, overrides, dialect);
+  }
+  return { ...parseConfig(text, file, overrides, dialect), path: file };
 };

@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { count, duration, oneOf, optionalPath, path, socketPath } from './values.ts';
+import {
+  count,
+  duration,
+  names,
+  oneOf,
+  optionalPath,
+  optionalSocketPath,
+  path,
+  socketPath,
+} from './values.ts';
 
 /**
  * Everything that can be set, with its default. Keys are spelt as in the file, so that a message, the file and the code
@@ -15,7 +24,53 @@ const about = (description: string, unit?: string) =>
 const grpc = z.object({
   address: socketPath()
     .prefault('/run/shiplog/shiplog.sock')
-    .meta(about('Unix socket of the API. Only root may open it (mode 0600).')),
+    .meta(about('Unix socket of the API. Only root may open it (mode 0600), where uid and gid are 0.')),
+  uid: count(0, 4_294_967_294).prefault(0).meta(about('Owner of the socket.')),
+  gid: count(0, 4_294_967_294)
+    .prefault(0)
+    .meta(
+      about(
+        'Group of the socket; one that is not 0 may open it (mode 0660), and with that do anything here.',
+      ),
+    ),
+  max_recv_message_bytes: count(MiB, 256 * MiB)
+    .prefault(16 * MiB)
+    .meta(about('Largest message taken.', 'bytes')),
+  max_send_message_bytes: count(MiB, 256 * MiB)
+    .prefault(16 * MiB)
+    .meta(about('Largest message sent.', 'bytes')),
+});
+
+const ttrpc = z.object({
+  address: optionalSocketPath()
+    .prefault('')
+    .meta(about("Unix socket to which shims send their events; '' is grpc.address with '.ttrpc' behind it.")),
+});
+
+const cgroup = z.object({
+  path: z
+    .string()
+    .regex(
+      /^(?:|\/?(?!\.{1,2}(?:\/|$))[^\s/]+(?:\/(?!\.{1,2}(?:\/|$))[^\s/]+)*)$/,
+      "must be '' or a path of a control group",
+    )
+    .prefault('')
+    .meta(
+      about("Control group of the daemon, and of shims that name none; '' leaves it where it was started."),
+    ),
+});
+
+const restart = z.object({
+  interval: duration('100ms', '24h')
+    .prefault('10s')
+    .meta(about('How often containers with restart labels are looked at.', 'duration')),
+});
+
+const plugins = z.object({
+  disabled: names().prefault([]).meta(about("What is not started, as 'io.containerd.internal.v1.restart'.")),
+  required: names()
+    .prefault([])
+    .meta(about('The daemon does not start without these, as TYPE.ID; ctr plugins ls lists them.')),
 });
 
 const log = z.object({
@@ -120,6 +175,18 @@ const runtimes = z.object({
     .min(1, 'must not be empty')
     .prefault('runc')
     .meta(about('OCI runtime that the shim calls: a name on PATH, or an absolute path.')),
+  root: optionalPath()
+    .prefault('')
+    .meta(about("Where it keeps its state, a folder for each namespace; '' is STATE/runc.")),
+  shim_cgroup: z.string().max(4096).prefault('').meta(about("Control group of shims; '' is the daemon's.")),
+  no_new_keyring: z
+    .boolean('must be true or false')
+    .prefault(false)
+    .meta(about('Containers keep the session keyring of their shim.')),
+  sched_core: z
+    .boolean('must be true or false')
+    .prefault(false)
+    .meta(about('Core scheduling: processes of different containers never share a core.')),
 });
 
 const containerLogs = z.object({
@@ -167,6 +234,12 @@ const timeouts = z.object({
   probe: duration('100ms', '10m')
     .prefault('3s')
     .meta(about('Asking one shim for its state at boot; all are asked at once.', 'duration')),
+  shim_cleanup: duration('100ms', '10m')
+    .prefault('15s')
+    .meta(about("A shim's own clean-up, and the OCI runtime's, after a shim has died.", 'duration')),
+  shim_shutdown: duration('100ms', '10m')
+    .prefault('3s')
+    .meta(about('A shim that agreed to end is killed when it has not within this.', 'duration')),
   shutdown: duration('1s', '10m')
     .prefault('10s')
     .meta(about('Finishing open calls when the daemon is told to stop. Containers run on.', 'duration')),
@@ -213,7 +286,16 @@ const table = <T extends z.ZodObject>(keys: T, description: string) =>
 export const ConfigSchema = z.object({
   root: path().prefault('/var/lib/shiplog').meta(about('What is kept: the event log, blobs, snapshots.')),
   state: path().prefault('/run/shiplog').meta(about('What is gone after a reboot: sockets, bundles, fifos.')),
+  oom_score: count(-1000, 1000)
+    .prefault(0)
+    .meta(
+      about(
+        'How readily the kernel kills the daemon for memory; shims get 1 more. 0 leaves it as it was started.',
+      ),
+    ),
   grpc: table(grpc, 'The API.'),
+  ttrpc: table(ttrpc, "Shims' way to the daemon."),
+  cgroup: table(cgroup, 'Where the daemon is accounted for.'),
   log: table(log, "The daemon's own log, for operators."),
   event_log: table(eventLog, 'The event log, the source of truth.'),
   tree_heads: table(treeHeads, 'Signed heads of the event log, for proofs.'),
@@ -228,6 +310,8 @@ export const ConfigSchema = z.object({
   runtimes: table(runtimes, 'What runs containers.'),
   container_logs: table(containerLogs, "Containers' output on disk."),
   gc: table(gc, 'Garbage collection.'),
+  restart: table(restart, 'Restarting containers of clients by their labels; see docs/running.md.'),
+  plugins: table(plugins, "Parts of the daemon, by containerd's names of them."),
   timeouts: table(timeouts, 'Ends of waits.'),
   proxy_plugins: named(
     /^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/,

@@ -37,6 +37,16 @@ export const socketPath = () =>
     error: 'must be at most 107 bytes long, as the path of a unix socket',
   });
 
+/** A path of a socket, or nothing. */
+export const optionalSocketPath = () =>
+  z.string().refine((text) => text === '' || socketPath().safeParse(text).success, {
+    error: "must be '' or an absolute path of at most 107 bytes",
+  });
+
+/** Names of parts of the daemon. */
+export const names = () =>
+  z.array(z.string().min(1).max(256), { error: 'must be a list of texts' }).max(1000);
+
 /** A path, or nothing. */
 export const optionalPath = () =>
   z.string().refine((text) => text === '' || AbsolutePath.safeParse(text).success, {

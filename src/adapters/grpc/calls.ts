@@ -5,14 +5,18 @@ import type { Logger } from '../../engine/ports/logger.ts';
 import { causeOf, headerOf } from './caller.ts';
 import type { PeerOfCall } from './connections.ts';
 import type { IncomingCall, OpenCall, OpenCalls } from './handlers.ts';
+import type { SocketOwner } from './listen.ts';
 import { failureOf } from './status.ts';
 
 /** Users that may call: root, and whoever the daemon runs as. */
 const allowed: ReadonlySet<number> = new Set([0, process.getuid?.() ?? 0]);
 
-/** The socket's mode keeps others out; this holds where it was changed, or a capability went around it. */
-const refusalOf = ({ actor: { uid } }: Cause): Rejection | undefined =>
-  allowed.has(uid)
+/**
+ * The socket's mode keeps others out; this holds where it was changed, or a capability went around it. A group that was
+ * given the socket is let in by the mode alone: which groups a process has beside its first, nobody tells.
+ */
+const refusalOf = ({ actor: { uid } }: Cause, owner: SocketOwner): Rejection | undefined =>
+  allowed.has(uid) || uid === owner.uid || owner.gid !== 0
     ? undefined
     : new Rejection('permission-denied', `user ${uid} may not use Shiplog: only root may; call as root`);
 
@@ -27,11 +31,14 @@ export const trackCalls = ({
   names,
   logger,
   peerOfCall,
+  owner = { uid: 0, gid: 0 },
   onRefused,
 }: {
   readonly names: Names;
   readonly logger: Logger;
   readonly peerOfCall: PeerOfCall;
+  /** Of the socket; root when absent. */
+  readonly owner?: SocketOwner | undefined;
   /** Takes note of a call that was refused for want of permission. */
   readonly onRefused: (method: string, rejection: Rejection, cause: Cause) => Promise<void>;
 }): Calls => {
@@ -41,7 +48,7 @@ export const trackCalls = ({
     const failure = (error: unknown) => failureOf(error, { logger, correlation, method: call.getPath() });
     try {
       const cause = causeOf(call.metadata, peerOfCall(call.metadata), correlation);
-      const refusal = refusalOf(cause);
+      const refusal = refusalOf(cause, owner);
       if (refusal) {
         onRefused(call.getPath(), refusal, cause).catch((error: unknown) => {
           logger.error('a refused call could not be recorded', {

@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, chownSync } from 'node:fs';
 import { lstat, mkdir, mkdtemp, rename, rm, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, isAbsolute, join } from 'node:path';
@@ -61,6 +61,12 @@ const checkPlace = async (path: string): Promise<void> => {
   }
 };
 
+/** Who owns a socket; a group other than 0 may open it too. */
+export interface SocketOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export interface Listening {
   /** Takes the socket away; connections go on. */
   stop(): Promise<void>;
@@ -94,7 +100,11 @@ const isStill = async (path: string, inode: bigint): Promise<boolean> => {
  * @param accept is called with each connection
  * @throws Rejection `failed-precondition` where another process answers there or something else is in the way
  */
-export const listenOn = async (path: string, accept: (socket: Socket) => void): Promise<Listening> => {
+export const listenOn = async (
+  path: string,
+  accept: (socket: Socket) => void,
+  owner: SocketOwner = { uid: 0, gid: 0 },
+): Promise<Listening> => {
   await checkPlace(path);
   await mkdir(dirname(path), { recursive: true, mode: 0o711 });
   const making = await mkdtemp(join(dirname(path), '.s'));
@@ -103,7 +113,8 @@ export const listenOn = async (path: string, accept: (socket: Socket) => void): 
   try {
     const made = join(making, 's');
     await bind(server, made);
-    chmodSync(made, 0o600);
+    chmodSync(made, owner.gid === 0 ? 0o600 : 0o660);
+    if (owner.uid !== 0 || owner.gid !== 0) chownSync(made, owner.uid, owner.gid);
     const { ino } = await lstat(made, { bigint: true });
     await rename(made, path);
     return {

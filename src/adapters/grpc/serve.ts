@@ -22,7 +22,7 @@ import { healthService } from './health.ts';
 import { imagesService } from './images.ts';
 import { keepingService } from './keeping.ts';
 import { serverOptions } from './limits.ts';
-import { listenOn } from './listen.ts';
+import { listenOn, type SocketOwner } from './listen.ts';
 import { logService } from './log.ts';
 import { proofsService } from './proofs.ts';
 import { resourcesService } from './resources.ts';
@@ -32,6 +32,10 @@ import { timeService } from './time.ts';
 export interface ServeOptions {
   /** Absolute path of the unix socket. */
   readonly address: string;
+  /** Of the socket; root's own when absent. */
+  readonly owner?: SocketOwner;
+  /** Largest messages; 16 MiB when absent. */
+  readonly messageBytes?: { readonly receive: number; readonly send: number };
   readonly api: Api;
   /** What containerd's services are served from; absent where no host is behind them. */
   readonly store?: Store;
@@ -67,36 +71,41 @@ const within = (ms: number, work: Promise<void>): Promise<boolean> =>
  */
 export const serve = async ({
   address,
+  owner,
+  messageBytes,
   api,
   store,
   build,
   names,
   logger,
 }: ServeOptions): Promise<ServedApi> => {
-  const grpc = new Server(serverOptions);
+  const grpc = new Server({
+    ...serverOptions,
+    ...(messageBytes && {
+      'grpc.max_receive_message_length': messageBytes.receive,
+      'grpc.max_send_message_length': messageBytes.send,
+    }),
+  });
   const connections = connectionsInto(grpc, logger);
   const calls = trackCalls({
     names,
     logger,
     peerOfCall: connections.peerOfCall,
+    owner,
     onRefused: (method, rejection, cause) => api.system.refused({ method, rejection }, { cause }),
   });
-  const served: string[] = [];
-  const add: AddService = (service, implementation) => {
-    addService(grpc, service, implementation, calls.open);
-    served.push(service.typeName);
+  const services = addServices(
+    grpc,
+    { ...ownServices(api, logger), ...(store === undefined ? {} : containerdServices(store, build)) },
+    calls.open,
+  );
+  const health = async () => {
+    const { Health } = await import('../../gen/grpc/health/v1/health_pb.ts');
+    const { healthService } = await import('./health.ts');
+    return served(Health, healthService(services));
   };
-  add(Images, imagesService(api.images));
-  add(Containers, containersService(api.containers, logger));
-  add(Log, logService(api.log));
-  add(System, systemService(api.system));
-  add(Proofs, proofsService(api.proofs));
-  add(Resources, resourcesService(api.resources));
-  add(Time, timeService(api.time));
-  add(Keeping, keepingService(api.keeping));
-  if (store !== undefined) addContainerdServices(add, store, build);
-  addService(grpc, Health, healthService(served), calls.open);
-  const listening = await listenOn(address, connections.accept);
+  addServices(grpc, { 'grpc.health.v1.Health': health }, calls.open);
+  const listening = await listenOn(address, connections.accept, owner);
 
   const close = async (graceMs: number): Promise<void> => {
     await listening.stop();

@@ -23,7 +23,7 @@ export const ownWork = (
 ): Work => {
   const { task, runtime, rootfs } = request;
   const runtimeBinary = runtime.binary ?? options.runtimeBinary ?? 'runc';
-  const root = runcRoot(options.stateDirectory);
+  const { root, ...shimOptions } = ownOptions(options);
   const specify = async () => {
     const [secrets, stdio] = await Promise.all([request.secrets, request.stdio]);
     return {
@@ -32,13 +32,25 @@ export const ownWork = (
     };
   };
   const ours = takesRuncOptions(shim)
-    ? runcOptionsAny({ binaryName: runtimeBinary, root, ...streamOwner(config) })
+    ? runcOptionsAny({ ...shimOptions, binaryName: runtimeBinary, root, ...streamOwner(config) })
     : undefined;
   return {
     job: { task, specify, rootfs: [], options: ours },
-    record: { version: 1, shim, runtimeBinary, rootfs },
+    record: { version: 1, shim, runtimeBinary, rootfs, ...rootNoted(root, options) },
   };
 };
+
+/** What every container's options say, where nobody says otherwise. */
+const ownOptions = ({ stateDirectory, ...options }: ShimRuntimeOptions) => ({
+  binaryName: options.runtimeBinary ?? 'runc',
+  root: options.runtimeRoot || runcRoot(stateDirectory),
+  shimCgroup: options.shimCgroup ?? '',
+  noNewKeyring: options.noNewKeyring ?? false,
+});
+
+/** Where the OCI runtime keeps state, where that is not where it is sought by itself. */
+const rootNoted = (root: string, { stateDirectory }: ShimRuntimeOptions): { runtimeRoot?: string } =>
+  root === runcRoot(stateDirectory) ? {} : { runtimeRoot: root };
 
 /** Pipes must belong to the container's root, or nobody in there could open /dev/stdout. */
 const streamOwner = ({ namespaces }: ContainerConfig): { ioUid?: number; ioGid?: number } =>
@@ -54,7 +66,7 @@ export const clientWork = (
   if (!('json' in spec)) {
     throw new Rejection('invalid-argument', `the specification of container '${task.id}' is no JSON text`);
   }
-  const ours = { binaryName: options.runtimeBinary ?? 'runc', root: runcRoot(options.stateDirectory) };
+  const ours = ownOptions(options);
   const given = order.options ?? runtime.options;
   const fallback = takesRuncOptions(shim) ? runcOptionsAny(ours) : undefined;
   const complete = given === undefined ? undefined : completedOptions(anyOf(given), ours);
@@ -72,7 +84,7 @@ export const clientWork = (
       shim,
       runtimeBinary: binaryName,
       rootfs: `${bundle}/rootfs`,
-      ...(root === ours.root ? {} : { runtimeRoot: root }),
+      ...rootNoted(root, options),
     },
   };
 };

@@ -14,6 +14,14 @@ export interface ShimRuntimeOptions {
   readonly specification: SpecificationSource;
   /** OCI runtime that shims call where the task names none; `runc` when absent. */
   readonly runtimeBinary?: string;
+  /** Where that keeps its state, a folder for each namespace; below the state directory when absent or empty. */
+  readonly runtimeRoot?: string;
+  /** Control group of shims; the daemon's when absent or empty. */
+  readonly shimCgroup?: string;
+  /** Containers keep the session keyring of their shim. */
+  readonly noNewKeyring?: boolean;
+  /** Processes of different shims never share a core. */
+  readonly coreScheduling?: boolean;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly timeouts?: Partial<ShimTimeouts>;

@@ -16,6 +16,8 @@ export const resourcesAny = (document: string): Any => json(resourcesType, docum
 export const runcOptionsAny = (options: {
   binaryName: string;
   root: string;
+  shimCgroup: string;
+  noNewKeyring: boolean;
   /** Owner of the pipes that the processes write to; the host's root when absent. */
   ioUid?: number;
   ioGid?: number;

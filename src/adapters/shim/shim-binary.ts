@@ -49,6 +49,8 @@ export interface ShimCommand {
   readonly bundle: string;
   readonly ttrpcAddress: string;
   readonly stdin?: Uint8Array;
+  /** Asks the shim for a core scheduling domain of its own (prctl(2), PR_SCHED_CORE), as containerd asks. */
+  readonly coreScheduling?: boolean | undefined;
   readonly timeoutMs: number;
 }
 
@@ -66,7 +68,12 @@ export const runShimAction = (command: ShimCommand): Promise<Buffer> => {
     binary: command.binary,
     args: command.args,
     cwd: command.bundle,
-    env: { ...env, GOMAXPROCS: '2', TTRPC_ADDRESS: command.ttrpcAddress },
+    env: {
+      ...env,
+      GOMAXPROCS: '2',
+      TTRPC_ADDRESS: command.ttrpcAddress,
+      ...(command.coreScheduling ? { SCHED_CORE: '1' } : {}),
+    },
     ...(command.stdin === undefined ? {} : { stdin: command.stdin }),
     timeoutMs: command.timeoutMs,
   });

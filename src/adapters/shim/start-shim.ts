@@ -108,6 +108,7 @@ const shimAddress = async (
     bundle,
     ttrpcAddress: options.ttrpcAddress,
     stdin: stdin ?? new Uint8Array(),
+    coreScheduling: options.coreScheduling,
     timeoutMs: timeouts.shimStart,
   });
   const address = printed.toString('utf8').trim();

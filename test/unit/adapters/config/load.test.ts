@@ -43,7 +43,7 @@ describe('a configuration', () => {
     expect(warnings.map((line) => /config\.toml: (\S+) is not a key/.exec(line)?.[1])).toEqual([
       'speed',
       'grpc.adress',
-      'plugins',
+      'plugins.cri',
     ]);
   });
 });
