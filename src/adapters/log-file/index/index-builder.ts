@@ -1,6 +1,7 @@
 import { crc32c } from '@node-rs/crc32';
 import type { Envelope } from '../../../domain/envelope.ts';
 import { ByteSink } from './byte-sink.ts';
+import { NumberList } from './number-list.ts';
 import {
   type Binding,
   encodeSidecarHeader,
@@ -16,8 +17,8 @@ import { eachTerm, type Field, fields } from './terms.ts';
 /** The terms of one field, and in pairs which of them stood at which place, in the order of the log. */
 class FieldTerms {
   readonly #numbers = new Map<string, number>();
-  readonly #terms: number[] = [];
-  readonly #places: number[] = [];
+  readonly #terms = new NumberList();
+  readonly #places = new NumberList();
 
   add(term: string, place: number): void {
     let number = this.#numbers.get(term);
@@ -32,19 +33,21 @@ class FieldTerms {
   /** By term, sorted. */
   *postings(): Generator<Posting> {
     const starts = new Uint32Array(this.#numbers.size + 1);
-    for (const number of this.#terms) starts[number + 1] = (starts[number + 1] ?? 0) + 1;
+    const numbers = this.#terms.slice();
+    const places = this.#places.slice();
+    for (const number of numbers) starts[number + 1] = (starts[number + 1] ?? 0) + 1;
     for (let number = 0; number < this.#numbers.size; number += 1) {
       starts[number + 1] = (starts[number + 1] ?? 0) + (starts[number] ?? 0);
     }
     const next = starts.slice();
-    const sorted = new Uint32Array(this.#places.length);
-    this.#terms.forEach((number, pair) => {
+    const sorted = new Uint32Array(places.length);
+    numbers.forEach((number, pair) => {
       const to = next[number] ?? 0;
-      sorted[to] = this.#places[pair] ?? 0;
+      sorted[to] = places[pair] ?? 0;
       next[number] = to + 1;
     });
-    const terms = [...this.#numbers].sort(([a], [b]) => (a < b ? -1 : 1));
-    for (const [term, number] of terms) {
+    for (const term of [...this.#numbers.keys()].sort()) {
+      const number = this.#numbers.get(term) ?? 0;
       yield { term, places: sorted.subarray(starts[number], starts[number + 1]) };
     }
   }
@@ -54,7 +57,7 @@ class FieldTerms {
 export class IndexBuilder {
   readonly #fields = new Map<Field, FieldTerms>(fields.map((field) => [field, new FieldTerms()]));
   /** Offsets of the events' groups, in units of 8 bytes: groups are aligned, and 4 GiB of segment fit 4 bytes. */
-  readonly #offsets: number[] = [];
+  readonly #offsets = new NumberList();
   readonly #times: number[] = [];
 
   get events(): number {

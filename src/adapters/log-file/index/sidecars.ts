@@ -24,6 +24,11 @@ export interface SidecarOptions {
 
 /** Milliseconds after the opening until missing sidecars are made: whoever starts needs the processor first. */
 const FIRST_LOOK_MS = 2000;
+/**
+ * Megabytes that the thread's heap may take. What it makes of 64 MiB is some 15; left alone, V8 lets what is garbage grow
+ * to several times of that, beside a daemon of 90.
+ */
+const HEAP = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 };
 
 /**
  * The sidecars of a log's sealed segments: opened for a query, made in the background where they are missing, thrown away
@@ -139,6 +144,7 @@ export class Sidecars {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
       name: 'log index',
       workerData: jobs,
+      resourceLimits: HEAP,
     });
     this.#worker = worker;
     worker.unref();

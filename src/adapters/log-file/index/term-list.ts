@@ -1,5 +1,6 @@
 import { crc32c } from '@node-rs/crc32';
 import { ByteSink } from './byte-sink.ts';
+import { NumberList } from './number-list.ts';
 import { VarintReader } from './varint.ts';
 
 /**
@@ -29,23 +30,12 @@ const ENTRY_BYTES = 8;
  * @returns where the table is
  */
 export const putTerms = (sink: ByteSink, postings: Iterable<Posting>) => {
-  const apart = new Map<string, { readonly at: number; readonly crc: number }>();
-  const encoded: { readonly term: string; readonly count: number; readonly bytes: Buffer }[] = [];
-  const scratch = new ByteSink();
-  for (const { term, places } of postings) {
-    scratch.clear();
-    const count = putPlaces(scratch, places);
-    const bytes = Buffer.from(scratch.since(0));
-    if (bytes.length > INLINE_BYTES) {
-      apart.set(term, { at: sink.length, crc: crc32c(bytes) });
-      sink.add(bytes);
-    }
-    encoded.push({ term, count, bytes });
-  }
+  const { terms, counts, ends, bytes, apart } = encodeLists(sink, postings);
   const blocks: { readonly at: number; readonly first: string }[] = [];
   let start = sink.length;
   let before = '';
-  for (const { term, count, bytes } of encoded) {
+  let from = 0;
+  for (const [number, term] of terms.entries()) {
     if (sink.length - start >= BLOCK_BYTES) start = endBlock(sink, start);
     if (sink.length === start) {
       blocks.push({ at: start, first: term });
@@ -53,21 +43,41 @@ export const putTerms = (sink: ByteSink, postings: Iterable<Posting>) => {
     }
     const shared = sharedLength(before, term);
     const rest = Buffer.from(term.slice(shared));
+    const to = ends[number] ?? from;
     sink.varint(shared);
     sink.varint(rest.length);
     sink.add(rest);
-    sink.varint(count);
+    sink.varint(counts[number] ?? 0);
     const far = apart.get(term);
-    sink.varint(bytes.length * 2 + (far === undefined ? 0 : 1));
-    if (far === undefined) sink.add(bytes);
+    sink.varint((to - from) * 2 + (far === undefined ? 0 : 1));
+    if (far === undefined) sink.add(bytes.subarray(from, to));
     else {
       sink.varint(far.at);
       sink.uint32(far.crc);
     }
+    from = to;
     before = term;
   }
   const end = blocks.length === 0 ? start : endBlock(sink, start);
   return putTable(sink, blocks, end);
+};
+
+/** The lists of places, side by side: there are as many as terms. Those that stand apart are written already. */
+const encodeLists = (sink: ByteSink, postings: Iterable<Posting>) => {
+  const apart = new Map<string, { readonly at: number; readonly crc: number }>();
+  const terms: string[] = [];
+  const [counts, ends, lists] = [new NumberList(), new NumberList(), new ByteSink()];
+  for (const { term, places } of postings) {
+    const start = lists.length;
+    terms.push(term);
+    counts.push(putPlaces(lists, places));
+    ends.push(lists.length);
+    const bytes = lists.since(start);
+    if (bytes.length <= INLINE_BYTES) continue;
+    apart.set(term, { at: sink.length, crc: crc32c(bytes) });
+    sink.add(bytes);
+  }
+  return { terms, counts: counts.slice(), ends: ends.slice(), bytes: lists.since(0), apart };
 };
 
 const endBlock = (sink: ByteSink, start: number): number => {
