@@ -16,23 +16,32 @@ export type GrpcDefinition<S extends ServiceDescriptor> = {
   readonly [K in keyof S['method']]: MethodDefinition<RequestOf<S['method'][K]>, ResponseOf<S['method'][K]>>;
 };
 
+/** The bytes of a message, without a copy. */
+export const encoded = (schema: DescMessage, message: MessageShape<DescMessage>): Buffer => {
+  const bytes = toBinary(schema, message);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+};
+
 const serializer =
   (schema: DescMessage) =>
-  (message: MessageShape<DescMessage>): Buffer => {
-    const bytes = toBinary(schema, message);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  };
+  (message: MessageShape<DescMessage>): Buffer =>
+    encoded(schema, message);
 
 const deserializer =
   (schema: DescMessage) =>
   (bytes: Buffer): MessageShape<DescMessage> =>
     fromBinary(schema, bytes);
 
+/** Which sides of a method send more than one message. */
+export const streamsOf = (kind: DescMethod['methodKind']) => ({
+  requestStream: kind === 'client_streaming' || kind === 'bidi_streaming',
+  responseStream: kind === 'server_streaming' || kind === 'bidi_streaming',
+});
+
 /** The definition of one method, for callers that make a call by hand. */
 export const grpcMethod = (service: ServiceDescriptor, method: DescMethod) => ({
   path: `/${service.typeName}/${method.name}`,
-  requestStream: method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
-  responseStream: method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
+  ...streamsOf(method.methodKind),
   requestSerialize: serializer(method.input),
   requestDeserialize: deserializer(method.input),
   responseSerialize: serializer(method.output),

@@ -2,11 +2,13 @@ import {
   create,
   type DescMessage,
   type DescMethod,
+  fromBinary,
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf';
 import type {
   Metadata,
+  MethodDefinition,
   Server,
   ServerDuplexStream,
   ServerReadableStream,
@@ -15,9 +17,10 @@ import type {
   UntypedHandleCall,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { grpcDefinition, type ServiceDescriptor } from '../../client/grpc-service.ts';
-import { Rejection } from '../../domain/rejection.ts';
+import { encoded, type ServiceDescriptor, streamsOf } from '../../client/grpc-service.ts';
+import { isRejection, Rejection } from '../../domain/rejection.ts';
 import type { Cause } from '../../engine/ports/cause.ts';
+import { methods } from '../../gen/methods.ts';
 import type { Failure } from './status.ts';
 import { until } from './until.ts';
 
@@ -31,7 +34,6 @@ export interface CallContext {
 }
 
 type Init = MessageInitShape<DescMessage>;
-type Message = MessageShape<DescMessage>;
 
 type MethodHandler<M> = M extends {
   methodKind: infer Kind;
@@ -55,6 +57,28 @@ export type Service<S extends ServiceDescriptor> = {
   readonly [K in keyof S['method']]: MethodHandler<S['method'][K]>;
 };
 
+type Untyped = (input: never, context: CallContext) => unknown;
+
+/** A service with what the generated code says of it. */
+export interface ServedService {
+  readonly descriptor: ServiceDescriptor;
+  readonly implementation: Readonly<Record<string, Untyped>>;
+}
+
+/** Brings a service when it is first called: its descriptors take longer to build than the daemon has at its start. */
+export type LoadService = () => Promise<ServedService>;
+
+/** What a server serves, by full names. */
+export type Services = Readonly<Partial<Record<ServiceName, LoadService>>>;
+
+export const served = <S extends ServiceDescriptor>(
+  descriptor: S,
+  implementation: Service<S>,
+): ServedService => ({
+  descriptor,
+  implementation: implementation as unknown as ServedService['implementation'],
+});
+
 /** A call under way, as far as every kind of it goes. */
 export interface OpenCall {
   readonly context: CallContext;
@@ -73,7 +97,7 @@ export interface IncomingCall {
 /** @throws nothing: a caller that can't be told is answered through `refused` */
 export type OpenCalls = (call: IncomingCall) => OpenCall | { readonly refused: Failure };
 
-type Writable = ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>;
+type Writable = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
 /** Resolves when the client has taken enough for more to be sent. */
 const drained = (call: Writable, signal: AbortSignal): Promise<void> =>
@@ -107,16 +131,15 @@ const flushed = (written: Promise<void>, signal: AbortSignal): Promise<void> =>
  */
 const sendAll = async (
   call: Writable,
-  answers: AsyncIterable<Init>,
-  output: DescMessage,
+  answers: AsyncIterable<Buffer>,
   { context, failure, settle }: OpenCall,
 ): Promise<void> => {
   const { signal } = context;
   let written = Promise.resolve();
-  const send = (answer: Init): boolean => {
+  const send = (answer: Buffer): boolean => {
     let room = true;
     written = new Promise((resolve) => {
-      room = call.write(create(output, answer), () => resolve());
+      room = call.write(answer, () => resolve());
     });
     return room;
   };
@@ -136,28 +159,27 @@ const sendAll = async (
 
 /** Messages of the client, each taken only when the last was dealt with. Leaving the loop early leaves the call open. */
 async function* received(
-  call: ServerReadableStream<Message, Message> | ServerDuplexStream<Message, Message>,
+  call: ServerReadableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
+  decode: (bytes: Buffer) => MessageShape<DescMessage>,
   signal: AbortSignal,
-): AsyncGenerator<Message> {
+): AsyncGenerator<MessageShape<DescMessage>> {
   try {
-    yield* until<Message>(call.iterator({ destroyOnReturn: false }), signal);
+    for await (const bytes of until<Buffer>(call.iterator({ destroyOnReturn: false }), signal)) {
+      yield decode(bytes);
+    }
   } catch (error) {
+    if (isRejection(error)) throw error;
     // Node's word for a stream that was cut; the signal may come a moment later.
     throw new Rejection('cancelled', 'the call was cancelled', { cause: error });
   }
   signal.throwIfAborted();
 }
 
-const answer = (
-  work: Promise<Init>,
-  output: DescMessage,
-  { failure, settle }: OpenCall,
-  reply: sendUnaryData<Message>,
-): void => {
+const answer = (work: Promise<Buffer>, { failure, settle }: OpenCall, reply: sendUnaryData<Buffer>): void => {
   work.then(
-    (init) => {
+    (bytes) => {
       settle();
-      reply(null, create(output, init));
+      reply(null, bytes);
     },
     (error: unknown) => {
       settle();
@@ -166,64 +188,126 @@ const answer = (
   );
 };
 
-type Untyped = (input: never, context: CallContext) => unknown;
+/** A method that is there, between bytes and messages. */
+const methodOf = ({ descriptor, implementation }: ServedService, name: string) => {
+  const method = descriptor.method[name];
+  const run = implementation[name];
+  if (!method || !run) throw new Error(`method '${name}' of ${descriptor.typeName} has no implementation`);
+  const { input, output } = method;
+  return {
+    run,
+    decode: (bytes: Buffer): MessageShape<DescMessage> => {
+      try {
+        return fromBinary(input, bytes);
+      } catch (error) {
+        throw new Rejection(
+          'invalid-argument',
+          `the request is no ${input.typeName}: ${error instanceof Error ? error.message : String(error)}`,
+          {
+            cause: error,
+          },
+        );
+      }
+    },
+    encode: (init: Init): Buffer => encoded(output, create(output, init)),
+  };
+};
+
+type Method = ReturnType<typeof methodOf>;
 
 /** One grpc-js handler for one method of ours. */
-const handlerOf = (method: DescMethod, implementation: Untyped, open: OpenCalls): UntypedHandleCall => {
-  const { output } = method;
-  const unary = implementation as (input: unknown, context: CallContext) => Promise<Init>;
-  const stream = implementation as (input: unknown, context: CallContext) => AsyncIterable<Init>;
-  switch (method.methodKind) {
+const handlerOf = (
+  kind: DescMethod['methodKind'],
+  load: () => Promise<Method>,
+  open: OpenCalls,
+): UntypedHandleCall => {
+  const toOne = async (input: (method: Method) => unknown, context: CallContext): Promise<Buffer> => {
+    const method = await load();
+    const run = method.run as (input: unknown, context: CallContext) => Promise<Init>;
+    return method.encode(await run(input(method), context));
+  };
+  async function* toMany(
+    input: (method: Method) => unknown,
+    context: CallContext,
+  ): AsyncGenerator<Buffer, void, undefined> {
+    const method = await load();
+    const run = method.run as (input: unknown, context: CallContext) => AsyncIterable<Init>;
+    for await (const answer of run(input(method), context)) yield method.encode(answer);
+  }
+  switch (kind) {
     case 'unary':
-      return (call: IncomingCall & { request: Message }, reply: sendUnaryData<Message>) => {
+      return (call: IncomingCall & { request: Buffer }, reply: sendUnaryData<Buffer>) => {
         const opened = open(call);
         if ('refused' in opened) return reply(opened.refused);
-        const work = async () => unary(call.request, opened.context);
-        answer(work(), output, opened, reply);
+        answer(
+          toOne(({ decode }) => decode(call.request), opened.context),
+          opened,
+          reply,
+        );
       };
     case 'client_streaming':
-      return (call: ServerReadableStream<Message, Message>, reply: sendUnaryData<Message>) => {
+      return (call: ServerReadableStream<Buffer, Buffer>, reply: sendUnaryData<Buffer>) => {
         const opened = open(call);
         if ('refused' in opened) return reply(opened.refused);
-        const work = async () => unary(received(call, opened.context.signal), opened.context);
-        answer(work(), output, opened, reply);
+        const { context } = opened;
+        answer(
+          toOne(({ decode }) => received(call, decode, context.signal), context),
+          opened,
+          reply,
+        );
       };
     case 'server_streaming':
-      return (call: ServerWritableStream<Message, Message>) => {
+      return (call: ServerWritableStream<Buffer, Buffer>) => {
         const opened = open(call);
         if ('refused' in opened) return void call.emit('error', opened.refused);
-        const answers = deferred(() => stream(call.request, opened.context));
-        return void sendAll(call, answers, output, opened);
+        const answers = toMany(({ decode }) => decode(call.request), opened.context);
+        return void sendAll(call, answers, opened);
       };
     case 'bidi_streaming':
-      return (call: ServerDuplexStream<Message, Message>) => {
+      return (call: ServerDuplexStream<Buffer, Buffer>) => {
         const opened = open(call);
         if ('refused' in opened) return void call.emit('error', opened.refused);
-        const requests = received(call, opened.context.signal);
-        const answers = deferred(() => stream(requests, opened.context));
-        return void sendAll(call, answers, output, opened);
+        const { context } = opened;
+        const answers = toMany(({ decode }) => received(call, decode, context.signal), context);
+        return void sendAll(call, answers, opened);
       };
   }
 };
 
-/** So that a method that throws before its first answer is told like one that throws after. */
-async function* deferred<T>(begin: () => AsyncIterable<T>): AsyncGenerator<T> {
-  yield* begin();
-}
+const once = <T>(bring: () => Promise<T>): (() => Promise<T>) => {
+  let brought: Promise<T> | undefined;
+  return () => {
+    brought ??= bring();
+    return brought;
+  };
+};
 
-/** Puts a service on the server. */
-export const addService = <S extends ServiceDescriptor>(
-  server: Server,
-  service: S,
-  implementation: Service<S>,
-  open: OpenCalls,
-): void => {
-  const byName = implementation as unknown as Readonly<Record<string, Untyped>>;
+const asItIs = (bytes: Buffer): Buffer => bytes;
+
+export type ServiceName = keyof typeof methods;
+
+const addService = (server: Server, name: ServiceName, load: LoadService, open: OpenCalls): void => {
+  const loaded = once(load);
+  const definitions: Record<string, MethodDefinition<Buffer, Buffer>> = {};
   const handlers: UntypedServiceImplementation = {};
-  for (const [name, method] of Object.entries(service.method)) {
-    const own = byName[name];
-    if (!own) throw new Error(`method '${name}' of ${service.typeName} has no implementation`);
-    handlers[name] = handlerOf(method, own, open);
+  for (const [localName, method] of Object.entries(methods[name])) {
+    definitions[localName] = {
+      path: `/${name}/${method.name}`,
+      ...streamsOf(method.kind),
+      requestSerialize: asItIs,
+      requestDeserialize: asItIs,
+      responseSerialize: asItIs,
+      responseDeserialize: asItIs,
+    };
+    const bring = once(async () => methodOf(await loaded(), localName));
+    handlers[localName] = handlerOf(method.kind, bring, open);
   }
-  server.addService(grpcDefinition(service), handlers);
+  server.addService(definitions, handlers);
+};
+
+/** Puts services on the server. @returns their full names */
+export const addServices = (server: Server, services: Services, open: OpenCalls): readonly ServiceName[] => {
+  const entries = Object.entries(services) as [ServiceName, LoadService][];
+  for (const [name, load] of entries) addService(server, name, load, open);
+  return entries.map(([name]) => name);
 };

@@ -4,38 +4,17 @@ import type { Api } from '../../engine/ports/api.ts';
 import type { Names } from '../../engine/ports/clock.ts';
 import type { Logger } from '../../engine/ports/logger.ts';
 import type { Store } from '../../engine/ports/store/store.ts';
-import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
-import { Containers } from '../../gen/shiplog/v1/containers_pb.ts';
-import { Images } from '../../gen/shiplog/v1/images_pb.ts';
-import { Keeping } from '../../gen/shiplog/v1/keeping_pb.ts';
-import { Log } from '../../gen/shiplog/v1/log_pb.ts';
-import { Proofs } from '../../gen/shiplog/v1/proofs_pb.ts';
-import { Resources } from '../../gen/shiplog/v1/resources_pb.ts';
-import { System } from '../../gen/shiplog/v1/system_pb.ts';
-import { Time } from '../../gen/shiplog/v1/time_pb.ts';
 import { trackCalls } from './calls.ts';
 import { connectionsInto } from './connections.ts';
-import { type AddService, addContainerdServices, type Build } from './containerd/services.ts';
-import { containersService } from './containers.ts';
-import { addService } from './handlers.ts';
-import { healthService } from './health.ts';
-import { imagesService } from './images.ts';
-import { keepingService } from './keeping.ts';
+import { type Build, containerdServices } from './containerd/services.ts';
+import { addServices, served } from './handlers.ts';
 import { serverOptions } from './limits.ts';
-import { listenOn, type SocketOwner } from './listen.ts';
-import { logService } from './log.ts';
-import { proofsService } from './proofs.ts';
-import { resourcesService } from './resources.ts';
-import { systemService } from './system.ts';
-import { timeService } from './time.ts';
+import { listenOn } from './listen.ts';
+import { ownServices } from './own-services.ts';
 
 export interface ServeOptions {
   /** Absolute path of the unix socket. */
   readonly address: string;
-  /** Of the socket; root's own when absent. */
-  readonly owner?: SocketOwner;
-  /** Largest messages; 16 MiB when absent. */
-  readonly messageBytes?: { readonly receive: number; readonly send: number };
   readonly api: Api;
   /** What containerd's services are served from; absent where no host is behind them. */
   readonly store?: Store;
@@ -71,27 +50,18 @@ const within = (ms: number, work: Promise<void>): Promise<boolean> =>
  */
 export const serve = async ({
   address,
-  owner,
-  messageBytes,
   api,
   store,
   build,
   names,
   logger,
 }: ServeOptions): Promise<ServedApi> => {
-  const grpc = new Server({
-    ...serverOptions,
-    ...(messageBytes && {
-      'grpc.max_receive_message_length': messageBytes.receive,
-      'grpc.max_send_message_length': messageBytes.send,
-    }),
-  });
+  const grpc = new Server(serverOptions);
   const connections = connectionsInto(grpc, logger);
   const calls = trackCalls({
     names,
     logger,
     peerOfCall: connections.peerOfCall,
-    owner,
     onRefused: (method, rejection, cause) => api.system.refused({ method, rejection }, { cause }),
   });
   const services = addServices(
@@ -105,7 +75,7 @@ export const serve = async ({
     return served(Health, healthService(services));
   };
   addServices(grpc, { 'grpc.health.v1.Health': health }, calls.open);
-  const listening = await listenOn(address, connections.accept, owner);
+  const listening = await listenOn(address, connections.accept);
 
   const close = async (graceMs: number): Promise<void> => {
     await listening.stop();

@@ -1,30 +1,5 @@
-import type { ServiceDescriptor } from '../../../client/grpc-service.ts';
 import type { Store } from '../../../engine/ports/store/store.ts';
-import { Containers } from '../../../gen/containerd/services/containers/v1/containers_pb.ts';
-import { Content } from '../../../gen/containerd/services/content/v1/content_pb.ts';
-import { Diff } from '../../../gen/containerd/services/diff/v1/diff_pb.ts';
-import { Events } from '../../../gen/containerd/services/events/v1/events_pb.ts';
-import { Images } from '../../../gen/containerd/services/images/v1/images_pb.ts';
-import { Introspection } from '../../../gen/containerd/services/introspection/v1/introspection_pb.ts';
-import { Leases } from '../../../gen/containerd/services/leases/v1/leases_pb.ts';
-import { Namespaces } from '../../../gen/containerd/services/namespaces/v1/namespace_pb.ts';
-import { Snapshots } from '../../../gen/containerd/services/snapshots/v1/snapshots_pb.ts';
-import { Tasks } from '../../../gen/containerd/services/tasks/v1/tasks_pb.ts';
-import { Version } from '../../../gen/containerd/services/version/v1/version_pb.ts';
-import type { Service } from '../handlers.ts';
-import { containersService } from './containers.ts';
-import { contentService } from './content.ts';
-import { diffService } from './diff.ts';
-import { eventsService } from './events.ts';
-import { imagesService } from './images.ts';
-import { introspectionService } from './introspection.ts';
-import { leasesService } from './leases.ts';
-import { namespacesService } from './namespaces.ts';
-import { snapshotsService } from './snapshots.ts';
-import { tasksService } from './tasks.ts';
-
-/** Takes a service in. */
-export type AddService = <S extends ServiceDescriptor>(service: S, implementation: Service<S>) => void;
+import { type Services, served } from '../handlers.ts';
 
 /** What the services say of the daemon itself. */
 export interface Build {
@@ -33,16 +8,61 @@ export interface Build {
 }
 
 /** containerd's services, all of which only translate. */
-export const addContainerdServices = (add: AddService, store: Store, build: Build): void => {
-  add(Version, { version: async () => ({ ...build }) });
-  add(Namespaces, namespacesService(store.namespaces));
-  add(Containers, containersService(store.containers));
-  add(Tasks, tasksService(store.tasks));
-  add(Content, contentService(store.content));
-  add(Images, imagesService(store.images));
-  add(Leases, leasesService(store.leases));
-  add(Diff, diffService(store.diff));
-  add(Events, eventsService(store.events));
-  add(Introspection, introspectionService(store.introspection));
-  add(Snapshots, snapshotsService(store.snapshots));
-};
+export const containerdServices = (store: Store, build: Build): Services => ({
+  'containerd.services.version.v1.Version': async () => {
+    const { Version } = await import('../../../gen/containerd/services/version/v1/version_pb.ts');
+    return served(Version, { version: async () => ({ ...build }) });
+  },
+  'containerd.services.namespaces.v1.Namespaces': async () => {
+    const { Namespaces } = await import('../../../gen/containerd/services/namespaces/v1/namespace_pb.ts');
+    const { namespacesService } = await import('./namespaces.ts');
+    return served(Namespaces, namespacesService(store.namespaces));
+  },
+  'containerd.services.containers.v1.Containers': async () => {
+    const { Containers } = await import('../../../gen/containerd/services/containers/v1/containers_pb.ts');
+    const { containersService } = await import('./containers.ts');
+    return served(Containers, containersService(store.containers));
+  },
+  'containerd.services.tasks.v1.Tasks': async () => {
+    const { Tasks } = await import('../../../gen/containerd/services/tasks/v1/tasks_pb.ts');
+    const { tasksService } = await import('./tasks.ts');
+    return served(Tasks, tasksService(store.tasks));
+  },
+  'containerd.services.content.v1.Content': async () => {
+    const { Content } = await import('../../../gen/containerd/services/content/v1/content_pb.ts');
+    const { contentService } = await import('./content.ts');
+    return served(Content, contentService(store.content));
+  },
+  'containerd.services.images.v1.Images': async () => {
+    const { Images } = await import('../../../gen/containerd/services/images/v1/images_pb.ts');
+    const { imagesService } = await import('./images.ts');
+    return served(Images, imagesService(store.images));
+  },
+  'containerd.services.leases.v1.Leases': async () => {
+    const { Leases } = await import('../../../gen/containerd/services/leases/v1/leases_pb.ts');
+    const { leasesService } = await import('./leases.ts');
+    return served(Leases, leasesService(store.leases));
+  },
+  'containerd.services.diff.v1.Diff': async () => {
+    const { Diff } = await import('../../../gen/containerd/services/diff/v1/diff_pb.ts');
+    const { diffService } = await import('./diff.ts');
+    return served(Diff, diffService(store.diff));
+  },
+  'containerd.services.events.v1.Events': async () => {
+    const { Events } = await import('../../../gen/containerd/services/events/v1/events_pb.ts');
+    const { eventsService } = await import('./events.ts');
+    return served(Events, eventsService(store.events));
+  },
+  'containerd.services.introspection.v1.Introspection': async () => {
+    const { Introspection } = await import(
+      '../../../gen/containerd/services/introspection/v1/introspection_pb.ts'
+    );
+    const { introspectionService } = await import('./introspection.ts');
+    return served(Introspection, introspectionService(store.introspection));
+  },
+  'containerd.services.snapshots.v1.Snapshots': async () => {
+    const { Snapshots } = await import('../../../gen/containerd/services/snapshots/v1/snapshots_pb.ts');
+    const { snapshotsService } = await import('./snapshots.ts');
+    return served(Snapshots, snapshotsService(store.snapshots));
+  },
+});
