@@ -85,6 +85,34 @@ export const awaitEnd = (
     else signal?.addEventListener('abort', abort, { once: true });
   });
 
+/** Milliseconds that the end of a task waits for those of its execs. */
+const execPatience = 100;
+
+/**
+ * Resolves when no exec of a task counts as running any more, at the latest after {@link execPatience}. The kernel ends the
+ * first process of a pid namespace after all others, but a shim tells of their ends in any order.
+ */
+export const execsSettled = (ledger: Ledger, { namespace, id }: TaskKey): Promise<void> =>
+  new Promise((resolve) => {
+    const isOver = () => {
+      const execs = Object.values(findTask(ledger.head.world.task, namespace, id)?.execs ?? {});
+      return !execs.some(({ status }) => status === 'starting' || status === 'running');
+    };
+    if (isOver()) {
+      resolve();
+      return;
+    }
+    const finish = () => {
+      clearTimeout(late);
+      watch.unsubscribe();
+      resolve();
+    };
+    const late = setTimeout(finish, execPatience);
+    const watch = ledger.recorded.subscribe(() => {
+      if (isOver()) finish();
+    });
+  });
+
 /** Resolves when a start under way has its outcome in the log: the exit that it may lead to stands behind it. */
 export const startSettled = (ledger: Ledger, { namespace, id }: TaskKey): Promise<void> =>
   new Promise((resolve) => {

@@ -11,7 +11,7 @@ import { recordEnd, removeContainer } from '../workflows/container.ts';
 import { endDead } from '../workflows/recover-tasks.ts';
 import { dispatch, perform, type Workflow } from '../workflows/steps.ts';
 import { cleanUp } from '../workflows/task.ts';
-import { startSettled } from './ending.ts';
+import { execsSettled, startSettled } from './ending.ts';
 import type { Ledger } from './ledger.ts';
 import { following } from './origin.ts';
 import type { Cause } from './ports/cause.ts';
@@ -133,7 +133,10 @@ export class Supervisor {
     this.#runtime.wait(task, execId).then(
       async (exit) => {
         const { code: exitCode, at: exitedAt } = exit;
-        if (execId === undefined) await startSettled(this.#ledger, task);
+        if (execId === undefined) {
+          await startSettled(this.#ledger, task);
+          await execsSettled(this.#ledger, task);
+        }
         const record: Workflow<unknown> =
           execId === undefined
             ? recordEnd(task, exit)

@@ -187,6 +187,21 @@ describe('an extra process', () => {
       'exec-deleted',
     ]);
   });
+  it('has ended before its task, however the shim tells of both', async () => {
+    await addExec();
+    await tasks.start({ containerId, execId: 'e1' });
+    const waiting = tasks.wait({ containerId });
+    served.processes.end(containerId, 0);
+    served.processes.end(`${containerId}/e1`, 137);
+    await waiting;
+    expect((await types()).slice(-2)).toEqual(['exec-exited', 'task-exited']);
+  });
+  it('that outlives its task does not keep the end of that from being told', async () => {
+    await addExec();
+    await tasks.start({ containerId, execId: 'e1' });
+    served.processes.end(containerId, 4);
+    expect(await tasks.wait({ containerId })).toMatchObject({ exitStatus: 4 });
+  });
   it('takes signals of its own', async () => {
     await addExec();
     await tasks.start({ containerId, execId: 'e1' });
