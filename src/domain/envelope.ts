@@ -54,6 +54,8 @@ export const subjectKinds = [
   'lease',
   'container',
   'transfer',
+  'sandbox',
+  'activation',
 ] as const;
 export type SubjectKind = (typeof subjectKinds)[number];
 

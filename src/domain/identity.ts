@@ -73,6 +73,21 @@ export type LeaseId = z.infer<typeof LeaseId>;
 export const IngestRef = key('ingest ref', 512).brand<'IngestRef'>();
 export type IngestRef = z.infer<typeof IngestRef>;
 
+/** What containers share, such as a virtual machine. */
+export const SandboxId = identifier('sandbox id').brand<'SandboxId'>();
+export type SandboxId = z.infer<typeof SandboxId>;
+
+/** Names mounts that are made for a client. */
+export const ActivationName = key('name of mounts', 512).brand<'ActivationName'>();
+export type ActivationName = z.infer<typeof ActivationName>;
+
+/** Names the folder of such mounts; never used again. */
+export const ActivationId = z
+  .string()
+  .regex(/^[a-z0-9]{1,40}$/, 'activation id must be 1 to 40 lower-case letters and digits')
+  .brand<'ActivationId'>();
+export type ActivationId = z.infer<typeof ActivationId>;
+
 /** One pull, push, import or export. */
 export const TransferId = identifier('transfer id').brand<'TransferId'>();
 export type TransferId = z.infer<typeof TransferId>;

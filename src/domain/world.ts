@@ -1,183 +1,71 @@
 import {
-  type ContainerCommand,
-  type ContainerEvent,
+  type Activations,
+  activationSubject,
+  decideActivation,
+  evolveActivations,
+  noActivations,
+} from './activations.ts';
+import {
   type Containers,
-  containerCommands,
-  containerEvents,
   containerSubject,
   decideContainer,
   evolveContainers,
   findContainer,
   noContainers,
 } from './containers.ts';
-import type { ContentCommand } from './content.ts';
-import {
-  type Content,
-  type ContentEvent,
-  contentCommands,
-  contentEvents,
-  contentSubject,
-  decideContent,
-  evolveContent,
-  noContent,
-} from './content.ts';
+import { type Content, contentSubject, decideContent, evolveContent, noContent } from './content.ts';
 import { hostSubject, type Subject } from './envelope.ts';
-import type { EventDefinition, Fact } from './event.ts';
-import {
-  decideHost,
-  evolveHost,
-  type Host,
-  type HostCommand,
-  type HostEvent,
-  hostCommands,
-  hostEvents,
-  noHost,
-} from './host.ts';
+import type { Fact } from './event.ts';
+import { decideHost, evolveHost, type Host, noHost } from './host.ts';
 import { type Position, position } from './identity.ts';
+import { decideImage, evolveImages, type Images, imageSubject, noImages } from './images.ts';
+import { decideKeeping, evolveKeeping, type Keeping, nothingKept, settleRedactions } from './keeping.ts';
 import {
-  decideImage,
-  evolveImages,
-  type ImageCommand,
-  type ImageEvent,
-  type Images,
-  imageCommands,
-  imageEvents,
-  imageSubject,
-  noImages,
-} from './images.ts';
-import {
-  decideKeeping,
-  evolveKeeping,
-  type Keeping,
-  type KeepingCommand,
-  type KeepingEvent,
-  keepingCommands,
-  keepingEvents,
-  nothingKept,
-  settleRedactions,
-} from './keeping.ts';
-import {
-  decideLease,
-  evolveLeases,
-  type LeaseCommand,
-  type LeaseEvent,
-  type Leases,
-  leaseCommands,
-  leaseEvents,
-  leaseSubject,
-  noLeases,
-} from './leases.ts';
+  type Command,
+  type Commands,
+  commandKinds,
+  type DomainEvent,
+  type Events,
+  eventKinds,
+  type Kind,
+} from './kinds.ts';
+import { decideLease, evolveLeases, type Leases, leaseSubject, noLeases } from './leases.ts';
 import {
   decideNamespace,
   evolveNamespaces,
-  type NamespaceCommand,
-  type NamespaceEvent,
   type Namespaces,
-  namespaceCommands,
-  namespaceEvents,
   namespaceSubject,
   noNamespaces,
 } from './namespaces.ts';
 import { PersistentMap } from './persistent-map.ts';
 import type { Rejection } from './rejection.ts';
-import {
-  decideSigning,
-  evolveSigning,
-  noSigning,
-  type Signing,
-  type SigningCommand,
-  type SigningEvent,
-  signingCommands,
-  signingEvents,
-  signingSubject,
-} from './signing.ts';
+import { decideSandbox, evolveSandboxes, noSandboxes, type Sandboxes, sandboxSubject } from './sandboxes.ts';
+import { decideSigning, evolveSigning, noSigning, type Signing, signingSubject } from './signing.ts';
 import {
   decideSnapshot,
   evolveSnapshots,
   noSnapshots,
-  type SnapshotCommand,
-  type SnapshotEvent,
   type Snapshots,
-  snapshotCommands,
-  snapshotEvents,
   snapshotSubject,
 } from './snapshots.ts';
-import { decideTask, type TaskCommand, taskCommands } from './task-decisions.ts';
-import { type TaskEvent, taskEvents } from './task-events.ts';
+import { decideTask } from './task-decisions.ts';
 import { evolveTasks, findTask, forgetTask, noTasks, presenceOf, type Tasks } from './tasks.ts';
 import {
   decideTransfer,
   evolveTransfers,
   noTransfers,
-  type TransferCommand,
-  type TransferEvent,
   type Transfers,
-  transferCommands,
-  transferEvents,
   transferSubject,
 } from './transfers.ts';
 
-/** Every kind of event there is, by kind of thing. */
-export const eventTables = {
-  host: hostEvents,
-  namespace: namespaceEvents,
-  content: contentEvents,
-  image: imageEvents,
-  snapshot: snapshotEvents,
-  lease: leaseEvents,
-  container: containerEvents,
-  task: taskEvents,
-  transfer: transferEvents,
-  keeping: keepingEvents,
-  signing: signingEvents,
-} as const;
-
-/** Every kind of command there is, by kind of thing. */
-export const commandTables = {
-  host: hostCommands,
-  namespace: namespaceCommands,
-  content: contentCommands,
-  image: imageCommands,
-  snapshot: snapshotCommands,
-  lease: leaseCommands,
-  container: containerCommands,
-  task: taskCommands,
-  transfer: transferCommands,
-  keeping: keepingCommands,
-  signing: signingCommands,
-} as const;
-
-export type Kind = keyof typeof eventTables;
-
-/** Events and commands by kind. */
-interface Events {
-  readonly host: HostEvent;
-  readonly namespace: NamespaceEvent;
-  readonly content: ContentEvent;
-  readonly image: ImageEvent;
-  readonly snapshot: SnapshotEvent;
-  readonly lease: LeaseEvent;
-  readonly container: ContainerEvent;
-  readonly task: TaskEvent;
-  readonly transfer: TransferEvent;
-  readonly keeping: KeepingEvent;
-  readonly signing: SigningEvent;
-}
-interface Commands {
-  readonly host: HostCommand;
-  readonly namespace: NamespaceCommand;
-  readonly content: ContentCommand;
-  readonly image: ImageCommand;
-  readonly snapshot: SnapshotCommand;
-  readonly lease: LeaseCommand;
-  readonly container: ContainerCommand;
-  readonly task: TaskCommand;
-  readonly transfer: TransferCommand;
-  readonly keeping: KeepingCommand;
-  readonly signing: SigningCommand;
-}
-export type DomainEvent = Events[Kind];
-export type Command = Commands[Kind];
+export {
+  type Command,
+  commandTables,
+  type DomainEvent,
+  definitionOf,
+  eventTables,
+  type Kind,
+} from './kinds.ts';
 
 /** The state that decisions are made on: the fold of the log up to a position. */
 export interface World {
@@ -192,9 +80,11 @@ export interface World {
   readonly container: Containers;
   readonly task: Tasks;
   readonly transfer: Transfers;
+  readonly sandbox: Sandboxes;
+  readonly activation: Activations;
   readonly keeping: Keeping;
   readonly signing: Signing;
-  /** How many images, containers, snapshots, leases and blobs live in each namespace. */
+  /** How many images, containers, sandboxes, snapshots, activations, leases and blobs live in each namespace. */
   readonly population: PersistentMap<number>;
 }
 
@@ -209,25 +99,11 @@ export const emptyWorld: World = {
   container: noContainers,
   task: noTasks,
   transfer: noTransfers,
+  sandbox: noSandboxes,
+  activation: noActivations,
   keeping: nothingKept,
   signing: noSigning,
   population: PersistentMap.empty(),
-};
-
-const kinds = Object.keys(eventTables) as Kind[];
-const eventKinds = new Map<string, Kind>(
-  kinds.flatMap((kind) => Object.keys(eventTables[kind]).map((type) => [type, kind] as const)),
-);
-const commandKinds = new Map<string, Kind>(
-  kinds.flatMap((kind) => Object.keys(commandTables[kind]).map((type) => [type, kind] as const)),
-);
-
-/** The definition of an event's type, or undefined for a type that this version does not know. */
-export const definitionOf = (type: string): EventDefinition | undefined => {
-  const kind = eventKinds.get(type);
-  return kind === undefined
-    ? undefined
-    : (eventTables[kind] as Readonly<Record<string, EventDefinition>>)[type];
 };
 
 // An event or command beside its kind, so that the compiler sees that table row and argument belong together.
@@ -256,6 +132,8 @@ const subjects: Subjects = {
   container: ({ data }) => containerSubject(data.namespace, data.id),
   task: ({ data }) => containerSubject(data.namespace, data.id),
   transfer: ({ data }) => transferSubject(data.namespace, data.id),
+  sandbox: ({ data }) => sandboxSubject(data.namespace, data.id),
+  activation: ({ data }) => activationSubject(data.namespace, data.name),
   keeping: () => hostSubject,
   signing: signingSubject,
 };
@@ -297,6 +175,12 @@ const evolvers: Evolvers = {
   transfer: (draft, event) => {
     draft.transfer = evolveTransfers(draft.transfer, event);
   },
+  sandbox: (draft, event) => {
+    draft.sandbox = evolveSandboxes(draft.sandbox, event);
+  },
+  activation: (draft, event) => {
+    draft.activation = evolveActivations(draft.activation, event);
+  },
   keeping: (draft, event) => {
     draft.keeping = evolveKeeping(draft.keeping, event);
   },
@@ -312,6 +196,8 @@ const inhabitants = (world: World): number =>
   world.image.size +
   world.snapshot.size +
   world.lease.size +
+  world.sandbox.records.size +
+  world.activation.size +
   world.container.byId.size;
 
 /** The world after an event; the event's position must be the world's. */
@@ -350,6 +236,8 @@ const deciders: Deciders = {
       findContainer(world.container, command.namespace, command.id) !== undefined,
     ),
   transfer: (command, world) => decideTransfer(command, world.transfer),
+  sandbox: (command, world) => decideSandbox(command, world.sandbox),
+  activation: (command, world) => decideActivation(command, world.activation, world.lease),
   keeping: (command, world) => decideKeeping(command, world.keeping, world.position),
   signing: (command, world) => decideSigning(command, world.signing),
 };

@@ -14,6 +14,8 @@ const homes = {
   lease: ({ lease }) => ({ own: lease }),
   container: ({ container, task }) => ({ own: container.byId, task }),
   transfer: ({ transfer }) => ({ own: transfer }),
+  sandbox: ({ sandbox }) => ({ own: sandbox.records, task: sandbox.runs }),
+  activation: ({ activation }) => ({ own: activation }),
 } as const satisfies Record<
   Exclude<SubjectKind, 'host'>,
   (world: World) => { readonly own: Kept; readonly task?: Kept }

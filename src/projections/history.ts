@@ -107,6 +107,28 @@ const sentences: Sentences = {
     `transfer finished, ${bytes(moved)} moved${digest === undefined ? '' : `, ${digest}`}`,
   'transfer-failed': ({ code, error }) => `transfer failed (${code}): ${error}`,
 
+  'sandbox-created': ({ id, runtime }) => `sandbox ${id} created for ${runtime.name}`,
+  'sandbox-updated': ({ change }) => `changed by its client: ${Object.keys(change).join(', ')}`,
+  'sandbox-removed': ({ id }) => `sandbox ${id} removed`,
+  'sandbox-launch-requested': ({ runtime }) => `launch of a shim of ${runtime} requested`,
+  'sandbox-launched': () => 'shim launched',
+  'sandbox-launch-failed': ({ error }) => `launch failed: ${error}`,
+  'sandbox-start-requested': () => 'start requested',
+  'sandbox-started': ({ pid }) => `started, pid ${pid}`,
+  'sandbox-stop-requested': () => 'stop requested',
+  'sandbox-stopped': () => 'stopped',
+  'sandbox-exited': ({ exitStatus }) => `exited with ${exitStatus}`,
+  'sandbox-shutdown-requested': () => 'shutdown of its shim requested',
+  'sandbox-shut-down': () => 'its shim is shut down',
+  'sandbox-action-failed': ({ action, error }) => `${action} failed: ${error}`,
+  'sandbox-lost': ({ because }) => `lost: ${because}`,
+
+  'activation-requested': ({ mounts }) => `activation of ${mounts.length} mounts requested`,
+  'activation-made': ({ active }) => `${active.length} mounts made`,
+  'activation-failed': ({ error }) => `activation failed: ${error}`,
+  'activation-labelled': labelled,
+  'activation-removed': ({ cause }) => `mounts let go of${because(cause)}`,
+
   'payload-redacted': ({ position, redacts, fields }) =>
     `event ${position} (${redacts}) redacted: ${fields.join(', ')}`,
   'log-archived': ({ directory, from, until }) => `events ${from} to ${until} archived in ${directory}`,

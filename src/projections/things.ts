@@ -1,3 +1,4 @@
+import { activationSubject } from '../domain/activations.ts';
 import { containerSubject } from '../domain/containers.ts';
 import { blobSubject, ingestSubject } from '../domain/content.ts';
 import { hostSubject, Subject } from '../domain/envelope.ts';
@@ -7,6 +8,7 @@ import { imageSubject } from '../domain/images.ts';
 import { leaseSubject } from '../domain/leases.ts';
 import type { LogQuery } from '../domain/log-query.ts';
 import { Rejection } from '../domain/rejection.ts';
+import { sandboxSubject } from '../domain/sandboxes.ts';
 import { snapshotSubject } from '../domain/snapshots.ts';
 import { transferSubject } from '../domain/transfers.ts';
 import type { DomainEvent, World } from '../domain/world.ts';
@@ -59,6 +61,16 @@ const thingsOf = (world: World, ns: Namespace): readonly Thing[] => [
   ...within(world.transfer.values(), ns).map(({ id }) => ({
     subject: transferSubject(ns, id),
     is: (text: string) => text === id,
+    begins: never,
+  })),
+  ...within(world.sandbox.records.values(), ns).map(({ id }) => ({
+    subject: sandboxSubject(ns, id),
+    is: (text: string) => text === id,
+    begins: never,
+  })),
+  ...within(world.activation.values(), ns).map(({ name }) => ({
+    subject: activationSubject(ns, name),
+    is: (text: string) => text === name,
     begins: never,
   })),
 ];
@@ -119,6 +131,8 @@ export const queriesForRemoved = (world: World, namespace: Namespace, text: stri
     lease: [text],
     ingest: [text],
     transfer: [text],
+    sandbox: [text],
+    activation: [text],
   };
   const subjects = Object.entries(ids).flatMap(([kind, some]) =>
     some.map((id) => `${kind}/${namespace}/${id}` as Subject),

@@ -18,6 +18,8 @@ const maybeLease = fc.option(lease, { nil: undefined, freq: 2 });
 const ref = fc.constantFrom('r1', 'r2');
 const container = fc.constantFrom('c1', 'c2');
 const execId = fc.constantFrom('e1', 'e2');
+const sandbox = fc.constantFrom('s1', 's2');
+const activation = fc.constantFrom('m1', 'm2');
 const position = fc.integer({ min: 0, max: 50 }).map(String);
 const cause = fc.oneof(
   fc.constant({ by: 'request' as const }),
@@ -199,6 +201,49 @@ const otherCommand: fc.Arbitrary<CommandInput> = fc.oneof(
     verb: fc.constant('pull'),
     what: fc.string(),
   }),
+  command('create-sandbox', {
+    namespace,
+    id: sandbox,
+    runtime: fc.constant({ name: 'kata' }),
+    labels: newLabels,
+    extensions: fc.constant({}),
+    sandboxer: fc.constant('shim'),
+  }),
+  command('update-sandbox', { namespace, id: sandbox, change: fc.record({ labels }) }),
+  command('remove-sandbox', { namespace, id: sandbox }),
+  command('launch-sandbox', {
+    namespace,
+    id: sandbox,
+    runtime: fc.constant('kata'),
+    netns: fc.constant(''),
+  }),
+  command('confirm-sandbox-launched', { namespace, id: sandbox }),
+  command('start-sandbox', { namespace, id: sandbox }),
+  command('confirm-sandbox-started', { namespace, id: sandbox, pid: fc.constant(7) }),
+  command('end-sandbox', {
+    namespace,
+    id: sandbox,
+    exitStatus: fc.constant(3),
+    exitedAt: fc.constant(START),
+  }),
+  command('confirm-sandbox-shut-down', { namespace, id: sandbox }),
+  command('request-activation', {
+    namespace,
+    name: activation,
+    id: fc.constant('a1'),
+    mounts: fc.constant([]),
+    temporary: fc.boolean(),
+    labels: newLabels,
+    lease: maybeLease,
+  }),
+  command('confirm-activation', {
+    namespace,
+    name: activation,
+    active: fc.constant([]),
+    system: fc.constant([]),
+  }),
+  command('label-activation', { namespace, name: activation, labels }),
+  command('remove-activation', { namespace, name: activation, cause }),
   command('finish-transfer', { namespace, id: fc.constantFrom('t1', 't2'), bytes: fc.nat() }),
   command('fail-transfer', {
     namespace,
