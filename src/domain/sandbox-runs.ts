@@ -25,7 +25,7 @@ export const sandboxRunEvents = {
       runtime: z.string().max(4096).describe('containerd runtime name or absolute path of a shim'),
       netns: z.string().max(4096).describe('path of a network namespace to join; may be empty'),
     }),
-    example: { ...at, runtime: 'io.containerd.kata.v2', netns: '' },
+    example: { ...at, runtime: 'io.containerd.kata.v2', netns: '/run/netns/pod' },
   }),
   'sandbox-launched': defineEvent({
     version: 1,

@@ -37,7 +37,7 @@ const record = z.object({
 const change = z
   .object({
     runtime: Runtime.optional(),
-    spec: AnyValue.optional(),
+    spec: AnyValue.optional().describe('what the shim is to make, as the client wrote it'),
     labels: Labels.optional(),
     extensions: record.shape.extensions.optional(),
   })

@@ -94,6 +94,8 @@ describe('every event that is decided', () => {
           world.image,
           world.snapshot,
           world.lease,
+          world.sandbox.records,
+          world.activation,
           world.container.byId,
         ]) {
           for (const { namespace } of map.values()) counted.set(namespace, (counted.get(namespace) ?? 0) + 1);
