@@ -8,6 +8,7 @@ import { createContainerFiles } from './adapters/linux/container-files.ts';
 import { createHostInspector, hostPlatform, sha256 } from './adapters/linux/host.ts';
 import { createProcessTable } from './adapters/linux/processes.ts';
 import { createLogInspector } from './adapters/log-file/inspector.ts';
+import { createNativeStore } from './adapters/native-snapshots/store.ts';
 import { createMounter } from './adapters/overlay/mounter.ts';
 import { createOverlayStore } from './adapters/overlay/store.ts';
 import { createRegistry } from './adapters/registry/registry.ts';
@@ -17,10 +18,12 @@ import { holderEntry } from './adapters/stdio/holder-entry.ts';
 import { createContainerLogs } from './adapters/stdio/log-reader.ts';
 import { createStdio } from './adapters/stdio/stdio.ts';
 import { createLayerApplier } from './adapters/unpack/applier.ts';
+import { SnapshotterName } from './domain/identity.ts';
 import type { Clock, Names } from './engine/ports/clock.ts';
 import type { Log } from './engine/ports/log.ts';
 import type { Logger } from './engine/ports/logger.ts';
 import type { Ports } from './engine/ports/ports.ts';
+import type { SnapshotStore } from './engine/ports/snapshots.ts';
 import type { TaskKey } from './engine/ports/task-key.ts';
 
 export interface HostPortsOptions {
@@ -71,25 +74,27 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
     ttrpcAddress: config.ttrpc.address || `${config.grpc.address}.ttrpc`,
     specification: createSpecifications(),
     runtimeBinary: config.runtimes.binary,
-    logger,
-    clock,
-    timeouts: {
     runtimeRoot: config.runtimes.root,
     shimCgroup: config.runtimes.shim_cgroup,
     noNewKeyring: config.runtimes.no_new_keyring,
     coreScheduling: config.runtimes.sched_core,
+    logger,
+    clock,
+    timeouts: {
       shimStart: config.timeouts.shim_start,
       create: config.timeouts.shim_start,
       call: config.timeouts.shim,
       probe: config.timeouts.probe,
+      purge: config.timeouts.shim_cleanup,
+      shutdown: config.timeouts.shim_shutdown,
     },
   });
   const snapshots = join(config.root, 'overlayfs');
-      purge: config.timeouts.shim_cleanup,
-      shutdown: config.timeouts.shim_shutdown,
   const containers = join(config.root, 'containers');
   const rootsDirectory = join(config.state, 'roots');
-  mkdirSync(snapshots, { recursive: true, mode: 0o700 });
+  const native = join(config.root, 'native');
+  for (const each of [snapshots, native]) mkdirSync(each, { recursive: true, mode: 0o700 });
+  const overlay = createOverlayStore({ directory: snapshots });
   const ports: Ports = {
     log,
     clock,
@@ -98,7 +103,15 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
       directory: join(config.root, 'content'),
       warn: (message) => logger.warn(message),
     }),
-    snapshots: createOverlayStore({ directory: snapshots }),
+    snapshots: overlay,
+    snapshotters: {
+      local: new Map<SnapshotterName, SnapshotStore>([
+        [SnapshotterName.parse('overlayfs'), overlay],
+        [SnapshotterName.parse('native'), createNativeStore({ directory: native })],
+      ]),
+      remote: new Map(),
+      absent: new Map(),
+    },
     layers: createLayerApplier({
       directory: snapshots,
       ...(config.unpack.workers === 0 ? {} : { workers: config.unpack.workers }),

@@ -55,16 +55,18 @@ export const recover = async (recovery: Recovery): Promise<void> => {
 };
 
 const lookAround = async ({ ports, rebooted }: Recovery): Promise<Found> => {
-  const { runtime, mounter, snapshots, blobs, stdio, containerFiles, host } = ports;
+  const { runtime, mounter, snapshotters, blobs, stdio, containerFiles, host } = ports;
   const digests = async () => {
     const all = [];
     for await (const { digest } of blobs.list()) all.push(digest);
     return all;
   };
+  const directories = async () =>
+    Promise.all([...snapshotters.local].map(async ([name, store]) => [name, await store.list()] as const));
   const [tasks, mounts, ids, held, ingests, streams, files] = await Promise.all([
     runtime.probe(),
     mounter.under(host.rootsDirectory),
-    snapshots.list(),
+    directories(),
     digests(),
     blobs.ingests(),
     stdio.list(),
@@ -74,7 +76,7 @@ const lookAround = async ({ ports, rebooted }: Recovery): Promise<Found> => {
     tasks,
     mounted: mounts.flatMap((path) => taskAt(path.slice(host.rootsDirectory.length + 1))),
     streams,
-    snapshots: ids,
+    snapshots: new Map(ids),
     blobs: held,
     ingests,
     files,

@@ -13,7 +13,7 @@ export const aftermathOf = (event: Fact<DomainEvent>): Workflow<void> | undefine
     case 'ingest-aborted':
       return perform('discard-ingest', event.data);
     case 'snapshot-removed':
-      return perform('remove-snapshot-bytes', { id: event.data.id });
+      return perform('remove-snapshot-bytes', event.data);
     default:
       return undefined;
   }

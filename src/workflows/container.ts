@@ -53,7 +53,7 @@ export function* createContainer(
   if (config instanceof Rejection) throw config;
   const parent = yield* topSnapshot(input);
   if (request.secretEnv.length > 0) yield* perform('keep-secrets', { namespace, id, secrets: input.secrets });
-  const root = (yield* perform('fresh-name', { kind: 'sortable' })) as SnapshotId;
+  const root = (yield* perform('fresh-name', { kind: 'brief' })) as SnapshotId;
   const snapshotKey = id as string as SnapshotKey;
   yield* perform('make-snapshot', { id: root, kind: 'active' });
   const at = { namespace, snapshotter: overlayfs, key: snapshotKey };
@@ -78,7 +78,7 @@ export function* createContainer(
     const facts = yield* dispatch(...commands);
     return { id, name, last: facts.at(-1)?.position };
   } catch (error) {
-    yield* perform('remove-snapshot-bytes', { id: root });
+    yield* perform('remove-snapshot-bytes', { snapshotter: overlayfs, id: root });
     yield* perform('remove-container-files', { namespace, id });
     throw error;
   }

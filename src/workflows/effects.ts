@@ -15,6 +15,7 @@ import type {
   Platform,
   SnapshotId,
   SnapshotKey,
+  SnapshotterName,
   Timestamp,
 } from '../domain/identity.ts';
 import type { ImageReference } from '../domain/image-reference.ts';
@@ -27,7 +28,7 @@ export interface Effects {
   // Time and names
   readonly now: Row<Nothing, Moment>;
   readonly 'host-platform': Row<Nothing, Platform>;
-  readonly 'fresh-name': Row<{ readonly kind: 'hex64' | 'sortable' | 'spoken' }, string>;
+  readonly 'fresh-name': Row<{ readonly kind: 'hex64' | 'sortable' | 'brief' | 'spoken' }, string>;
   readonly sleep: Row<{ readonly ms: number }, void>;
 
   // Registry and content
@@ -76,6 +77,7 @@ export interface Effects {
   readonly 'send-archive': Row<{ readonly files: readonly ArchivePart[] }, number>;
 
   // Snapshots
+  /** Of our own containers: below `overlayfs`. */
   readonly 'make-snapshot': Row<{ readonly id: SnapshotId; readonly kind: 'active' | 'view' }, void>;
   readonly 'apply-layer': Row<
     {
@@ -86,7 +88,7 @@ export interface Effects {
     },
     Applied | 'needs-parents'
   >;
-  readonly 'remove-snapshot-bytes': Row<{ readonly id: SnapshotId }, void>;
+  readonly 'remove-snapshot-bytes': Row<SnapshotAddress, void>;
 
   // Tasks
   /** Mounts the root, opens the streams, makes the process. @param root ids from the writable layer to the base */
@@ -157,6 +159,14 @@ export interface RegistryInput {
 export interface IngestAddress {
   readonly namespace: Namespace;
   readonly ref: IngestRef;
+}
+
+/** The bytes of a snapshot; a snapshotter in another daemon knows them by namespace and key too. */
+export interface SnapshotAddress {
+  readonly snapshotter: SnapshotterName;
+  readonly id: SnapshotId;
+  readonly namespace?: Namespace;
+  readonly key?: SnapshotKey;
 }
 
 export interface TaskAddress {

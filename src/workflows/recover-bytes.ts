@@ -1,6 +1,6 @@
 import { findContainer } from '../domain/containers.ts';
 import { blobSubject, ingestSubject, isHeld } from '../domain/content.ts';
-import type { SnapshotId } from '../domain/identity.ts';
+import type { SnapshotId, SnapshotterName } from '../domain/identity.ts';
 import {
   findSnapshot,
   type Snapshot,
@@ -14,10 +14,19 @@ import { dispatch, look, perform, type Workflow } from './steps.ts';
 
 const recovery = (because: string) => ({ by: 'recovery' as const, because });
 
-/** Snapshot directories. */
+/** Snapshot directories, of each snapshotter that keeps them on this host. */
 export function* snapshotRepairs(world: World, found: Found): Generator<Repair> {
-  const there = new Set(found.snapshots);
-  const missing = [...world.snapshot.values()].filter(({ id }) => !there.delete(id));
+  for (const [snapshotter, ids] of found.snapshots) yield* repairsIn(world, snapshotter, ids);
+}
+
+function* repairsIn(
+  world: World,
+  snapshotter: SnapshotterName,
+  ids: readonly SnapshotId[],
+): Generator<Repair> {
+  const there = new Set(ids);
+  const named = [...world.snapshot.values()].filter((one) => one.snapshotter === snapshotter);
+  const missing = named.filter(({ id }) => !there.delete(id));
   const gone = new Set(missing.map(({ id }) => id));
   for (const snapshot of missing) yield missingSnapshot(world.snapshot, snapshot, gone);
   for (const id of there) {
@@ -27,7 +36,7 @@ export function* snapshotRepairs(world: World, found: Found): Generator<Repair> 
         detail: `directory '${id}' belongs to no snapshot`,
         repair: 'removed',
       },
-      mend: () => perform('remove-snapshot-bytes', { id }),
+      mend: () => perform('remove-snapshot-bytes', { snapshotter, id }),
     };
   }
 }

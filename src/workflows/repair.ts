@@ -1,5 +1,5 @@
 import type { Divergence } from '../domain/host.ts';
-import type { Digest, ExecId, SnapshotId } from '../domain/identity.ts';
+import type { Digest, ExecId, SnapshotId, SnapshotterName } from '../domain/identity.ts';
 import type { Ending, IngestAddress, TaskAddress } from './effects.ts';
 import type { Workflow } from './steps.ts';
 
@@ -10,7 +10,8 @@ export interface Found {
   readonly mounted: readonly TaskAddress[];
   /** Tasks, and execs of them, whose streams are held. */
   readonly streams: readonly (TaskAddress & { readonly execId?: ExecId })[];
-  readonly snapshots: readonly SnapshotId[];
+  /** By snapshotter; one that is not here was not looked at. */
+  readonly snapshots: ReadonlyMap<SnapshotterName, readonly SnapshotId[]>;
   readonly blobs: readonly Digest[];
   readonly ingests: readonly IngestAddress[];
   /** Containers that have files of their own. */

@@ -105,7 +105,7 @@ function* extract(hold: Hold, layer: Layer): Workflow<Extracted> {
     yield* dispatch({ type: 'add-lease-resource', namespace, id: lease, resource });
     return { layer, key: undefined };
   }
-  const id = (yield* perform('fresh-name', { kind: 'sortable' })) as SnapshotId;
+  const id = (yield* perform('fresh-name', { kind: 'brief' })) as SnapshotId;
   const key = `extract-${id} ${layer.chainId}` as SnapshotKey;
   yield* perform('make-snapshot', { id, kind: 'active' });
   yield* dispatch({ type: 'prepare-snapshot', ...refOf(hold, key), id, kind: 'active', labels: {}, lease });

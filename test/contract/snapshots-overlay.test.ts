@@ -1,7 +1,10 @@
-import { describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMounter } from '../../src/adapters/overlay/mounter.ts';
 import { createOverlayStore } from '../../src/adapters/overlay/store.ts';
+import { SnapshotId } from '../../src/domain/identity.ts';
+import type { RootStore } from '../../src/engine/ports/snapshots.ts';
 import { missingHere } from '../support/machine.ts';
+import { makeTempDir } from '../support/temp-dir.ts';
 import { snapshotContract } from './snapshots.ts';
 
 const missing = missingHere({ root: true });
@@ -13,3 +16,27 @@ if (missing === undefined) {
 } else {
   describe.skip(`overlay: snapshots (${missing})`, () => it('mounts', () => undefined));
 }
+
+describe('an overlay store', () => {
+  const id = (text: string) => SnapshotId.parse(text);
+  const dir = makeTempDir('snapshots', '/var/tmp');
+  let store: RootStore;
+  beforeAll(() => {
+    store = createOverlayStore({ directory: dir.path });
+  });
+  afterAll(() => dir.remove());
+
+  it('knows again which snapshot its mounts write to, and no other', () => {
+    const mounts = (writable: boolean, ...parents: string[]) =>
+      store.mounts(id('mine'), parents.map(id), writable);
+    expect(store.writtenBy(mounts(true))).toBe('mine');
+    expect(store.writtenBy(mounts(true, 'middle', 'base'))).toBe('mine');
+    for (const parents of [[], ['base'], ['middle', 'base']]) {
+      expect(store.writtenBy(mounts(false, ...parents))).toBeUndefined();
+    }
+    expect(store.writtenBy([])).toBeUndefined();
+    expect(store.writtenBy([...mounts(true), ...mounts(true)])).toBeUndefined();
+    const elsewhere = { type: 'bind', source: '/elsewhere/mine/fs', options: ['rw', 'rbind'] };
+    expect(store.writtenBy([elsewhere])).toBeUndefined();
+  });
+});

@@ -149,6 +149,12 @@ class Life {
       host.end(keyOf(task), 137);
       host.shims.delete(keyOf(task));
     };
+    const snapshots = {
+      create: (id: string) => act(() => void host.snapshots.add(id)),
+      mounts: () => [],
+      remove: (id: string) => act(() => void host.snapshots.delete(id)),
+      list: async () => [...host.snapshots],
+    };
     return {
       log,
       clock: {
@@ -158,6 +164,7 @@ class Life {
       names: {
         hex64: () => host.fresh().toString(16).padStart(64, '0'),
         sortable: () => `n${host.fresh()}`,
+        brief: () => `b${host.fresh()}`,
         spoken: () => `spoken_${host.fresh()}`,
       },
       blobs: {
@@ -165,12 +172,8 @@ class Life {
         list: async function* () {},
         ingests: async () => [],
       },
-      snapshots: {
-        create: (id: string) => act(() => void host.snapshots.add(id)),
-        mounts: () => [],
-        remove: (id: string) => act(() => void host.snapshots.delete(id)),
-        list: async () => [...host.snapshots],
-      },
+      snapshots,
+      snapshotters: { local: new Map([['overlayfs', snapshots]]), remote: new Map(), absent: new Map() },
       mounter: {
         mount: (_: unknown, target: string) => act(() => void host.mounts.add(target)),
         unmount: (target: string) => act(() => void host.mounts.delete(target)),

@@ -6,6 +6,7 @@ import { serve } from '../../src/adapters/grpc/serve.ts';
 import { createClock } from '../../src/adapters/linux/clock.ts';
 import { createNames } from '../../src/adapters/linux/names.ts';
 import { memoryLog } from '../../src/adapters/log-memory/memory-log.ts';
+import { createNativeStore } from '../../src/adapters/native-snapshots/store.ts';
 import { createOverlayStore } from '../../src/adapters/overlay/store.ts';
 import { createLayerApplier } from '../../src/adapters/unpack/applier.ts';
 import type { ServiceDescriptor } from '../../src/client/grpc-service.ts';
@@ -21,6 +22,7 @@ import { Supervisor } from '../../src/engine/supervisor.ts';
 import { fakeApi, keptLogger } from './fake-api.ts';
 import { FakeRuntime } from './fake-runtime.ts';
 import { makeTempDir } from './temp-dir.ts';
+import { localSnapshotters } from './snapshotters.ts';
 
 export interface ContainerdHeaders {
   readonly namespace?: string;
@@ -57,6 +59,12 @@ const partsOver = async (directory: string) => {
   mkdirSync(bytes, { recursive: true });
   const snapshots = createOverlayStore({ directory: bytes, features: ['index=off'] });
   const layers = createLayerApplier({ directory: bytes, workers: 1 });
+  const native = join(directory, 'native');
+  mkdirSync(native, { recursive: true });
+  const snapshotters = localSnapshotters({
+    overlayfs: snapshots,
+    native: createNativeStore({ directory: native }),
+  });
   const actor = daemonActor(process.pid, process.execPath);
   const options = { actor, delay: 0, interval: 60_000 };
   const collector = new Collector(ledger, clock, names, keptLogger().logger, options);
@@ -71,7 +79,7 @@ const partsOver = async (directory: string) => {
     runner,
     log,
     ledger,
-    ports: { blobs, clock, layers, log, logger, names, runtime, snapshots },
+    ports: { blobs, clock, layers, log, logger, names, runtime, snapshots, snapshotters },
     collector,
     removals: new Removals(blobs, ledger),
     about: {

@@ -30,6 +30,7 @@ import type { Runtime } from '../../src/engine/ports/runtime.ts';
 import { Supervisor } from '../../src/engine/supervisor.ts';
 import { Timeline } from '../../src/engine/timeline.ts';
 import { WorkflowRunner } from '../../src/engine/workflow-runner.ts';
+import { localSnapshotters } from './snapshotters.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 export interface TestEngine {
@@ -79,13 +80,15 @@ export const testEngine = async (): Promise<TestEngine> => {
   const log = memoryLog();
   const registry = createRegistry({ env: {} });
   const snapshots = join(directory.path, 'snapshots');
+  const overlay = createOverlayStore({ directory: snapshots });
   const rootsDirectory = join(directory.path, 'roots');
   const ports: Ports = {
     log,
     clock,
     names,
     blobs: createBlobStore({ directory: join(directory.path, 'content'), warn: complain }),
-    snapshots: createOverlayStore({ directory: snapshots }),
+    snapshots: overlay,
+    snapshotters: localSnapshotters({ overlayfs: overlay }),
     layers: createLayerApplier({ directory: snapshots, workers: 2 }),
     mounter: createMounter(),
     registry,

@@ -178,7 +178,7 @@ class Stage {
     }
   }
 
-  #freshName(kind: 'hex64' | 'sortable' | 'spoken'): string {
+  #freshName(kind: EffectInput<'fresh-name'>['kind']): string {
     this.#names += 1;
     if (kind === 'spoken') return `brave_drake${this.#names}`;
     return kind === 'hex64' ? this.#names.toString(16).padStart(64, '0') : `n${this.#names}`;

@@ -16,11 +16,28 @@ const sortable = (): string => {
   return text;
 };
 
+/** Microseconds since 2026 take ten digits of 36 until 2141. */
+const epoch = Date.UTC(2026, 0, 1);
+
+/** Never the same twice in a process; across starts of it, only a clock set back could bring a time again. */
+const briefNames = (): (() => string) => {
+  let last = 0;
+  return () => {
+    const now = Math.floor((performance.timeOrigin + performance.now() - epoch) * 1000);
+    last = Math.max(last + 1, now);
+    const chance = randomInt(36 ** 2)
+      .toString(36)
+      .padStart(2, '0');
+    return `${last.toString(36).padStart(10, '0')}${chance}`;
+  };
+};
+
 const one = (words: readonly string[]): string => words[randomInt(words.length)] ?? '';
 
 /** Fresh names from the kernel's randomness. */
 export const createNames = (): Names => ({
   hex64: () => randomBytes(32).toString('hex'),
   sortable,
+  brief: briefNames(),
   spoken: () => `${one(moods)}_${one(seafarers)}${randomInt(100)}`,
 });

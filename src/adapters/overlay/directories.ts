@@ -7,11 +7,9 @@ import type { SnapshotId } from '../../domain/identity.ts';
  *     <directory>/snapshots/<id>/fs           the layer's own tree (upper directory, or one of the lower ones)
  *     <directory>/snapshots/<id>/work         overlayfs's scratch space, for active snapshots
  *     <directory>/snapshots/<id>/idmap.json   the user namespace it is written under, if any
- *     <directory>/removed/<id>.<n>            on its way out
  */
 export interface OverlayDirectories {
   readonly snapshots: string;
-  readonly removed: string;
   snapshot(id: SnapshotId): string;
   fs(id: SnapshotId): string;
   work(id: SnapshotId): string;
@@ -21,7 +19,6 @@ export const overlayDirectories = (directory: string): OverlayDirectories => {
   const snapshots = join(directory, 'snapshots');
   return {
     snapshots,
-    removed: join(directory, 'removed'),
     snapshot: (id) => join(snapshots, id),
     fs: (id) => join(snapshots, id, 'fs'),
     work: (id) => join(snapshots, id, 'work'),

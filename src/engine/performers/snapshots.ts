@@ -1,10 +1,14 @@
+import { asRejection, Rejection } from '../../domain/rejection.ts';
+import type { SnapshotAddress } from '../../workflows/effects.ts';
 import type { Ports } from '../ports/ports.ts';
+import { remoteKey } from '../ports/remote-snapshots.ts';
+import type { Snapshotters } from '../ports/snapshotters.ts';
 import type { Performers } from '../workflow-runner.ts';
 
 type Part = Pick<Performers, 'make-snapshot' | 'apply-layer' | 'remove-snapshot-bytes'>;
 
 /** Directories of snapshots, and layers into them. */
-export const snapshotPerformers = ({ blobs, snapshots, layers }: Ports): Part => ({
+export const snapshotPerformers = ({ blobs, snapshots, snapshotters, layers }: Ports): Part => ({
   'make-snapshot': ({ id, kind }) => snapshots.create(id, kind),
   'apply-layer': async ({ layer, into, parents }, { signal, report }) => {
     const { digest, mediaType, size } = layer;
@@ -19,5 +23,25 @@ export const snapshotPerformers = ({ blobs, snapshots, layers }: Ports): Part =>
     tell('extracted', size);
     return { diffId: applied.diffId, usage: applied.usage };
   },
-  'remove-snapshot-bytes': ({ id }) => snapshots.remove(id),
+  'remove-snapshot-bytes': (address) => removeBytes(snapshotters, address),
 });
+
+const removeBytes = async (
+  { local, remote }: Snapshotters,
+  { snapshotter, id, namespace, key }: SnapshotAddress,
+): Promise<void> => {
+  const store = local.get(snapshotter);
+  if (store) return store.remove(id);
+  const elsewhere = remote.get(snapshotter);
+  if (!elsewhere || namespace === undefined || key === undefined) {
+    throw new Rejection(
+      'failed-precondition',
+      `remove the bytes of snapshot '${id}': snapshotter '${snapshotter}' is not configured any more; they stay where they are`,
+    );
+  }
+  try {
+    await elsewhere.remove(remoteKey({ namespace, id, key }), { namespace });
+  } catch (error) {
+    if (asRejection(error).code !== 'not-found') throw error;
+  }
+};

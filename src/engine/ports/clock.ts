@@ -12,6 +12,8 @@ export interface Names {
   hex64(): string;
   /** A fresh name that sorts by time: 26 lower-case Crockford base32 digits. */
   sortable(): string;
+  /** A fresh name that is short and sorts by time: 12 lower-case letters and digits, unique on this host. */
+  brief(): string;
   /** A fresh name that people can say and remember: `adjective_noun`; not unique for ever. */
   spoken(): string;
 }

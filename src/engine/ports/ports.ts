@@ -11,7 +11,8 @@ import type { Mounter } from './mounts.ts';
 import type { ProcessTable } from './processes.ts';
 import type { Registry } from './registry.ts';
 import type { Runtime } from './runtime.ts';
-import type { LayerApplier, SnapshotStore } from './snapshots.ts';
+import type { LayerApplier, RootStore } from './snapshots.ts';
+import type { Snapshotters } from './snapshotters.ts';
 import type { ContainerLogs, Stdio } from './stdio.ts';
 import type { TaskKey } from './task-key.ts';
 
@@ -21,7 +22,9 @@ export interface Ports {
   readonly clock: Clock;
   readonly names: Names;
   readonly blobs: BlobStore;
-  readonly snapshots: SnapshotStore;
+  /** Of the containers that Shiplog makes itself: the snapshotter `overlayfs`. */
+  readonly snapshots: RootStore;
+  readonly snapshotters: Snapshotters;
   readonly layers: LayerApplier;
   readonly mounter: Mounter;
   readonly registry: Registry;

@@ -2,24 +2,49 @@ import type { DiffId, SnapshotId } from '../../domain/identity.ts';
 import type { Mount } from '../../domain/mount.ts';
 
 /**
- * The bytes of snapshots: one directory per id. Keys, names, parents and kinds are the log's; this port is told what it
- * needs and knows nothing else.
+ * The bytes of snapshots of one snapshotter on this host: one directory per id. Keys, names, parents and kinds are the
+ * log's; this port is told what it needs and knows nothing else.
  *
  * Life of a snapshot directory. `create` makes it, synced, before its event. `mounts` says how to see it, and touches
- * nothing. An extracted layer is `apply`d into a fresh directory and becomes visible only when the caller's commit event
- * names it. `remove` comes after the event that freed it, survives repetition, and first renames the directory away, so
- * that a crash in the middle leaves only garbage that `list` shows.
+ * nothing. `sync` comes before the event that commits it. `remove` comes after the event that freed it, survives
+ * repetition, and first renames the directory away, so that a crash in the middle leaves only garbage that `list` shows.
  */
 export interface SnapshotStore {
-  /** Makes the directory of a new snapshot, durable on return; nothing happens where it is there already. */
-  create(id: SnapshotId, kind: 'active' | 'view'): Promise<void>;
+  /** In containerd's words: what a client may rely on. */
+  readonly capabilities: readonly string[];
+  /** Where its directories lie. */
+  readonly directory: string;
+  /**
+   * Makes the directory of a new snapshot, durable on return; nothing happens where it is there already.
+   * @param parents ids from the direct parent to the base; one that copies copies the first
+   * @throws Rejection `not-found` where a parent that is copied has no bytes, `resource-exhausted` where the disk is full
+   */
+  create(id: SnapshotId, kind: 'active' | 'view', parents: readonly SnapshotId[]): Promise<void>;
   /**
    * How to mount it. Pure.
    * @param parents ids from the direct parent to the base
    * @param writable false for views, whose own directory is empty and left out. A committed snapshot is seen as a view on
    *   it: name it as the first of `parents`
-   * @param ids shows the files of the parents under the ids of a user namespace: who is 0 on disk is its 0
    */
+  mounts(id: SnapshotId, parents: readonly SnapshotId[], writable: boolean): readonly Mount[];
+  /** Makes all that was written into it durable, by whomever. */
+  sync(id: SnapshotId): Promise<void>;
+  /** Bytes on disk and inodes of this layer alone. */
+  usage(id: SnapshotId): Promise<SnapshotUsage>;
+  /** Frees the bytes; nothing happens where there are none. */
+  remove(id: SnapshotId): Promise<void>;
+  /** Every id that has bytes, unfinished removals included. */
+  list(): Promise<readonly SnapshotId[]>;
+}
+
+/**
+ * The store that Shiplog's own containers have their roots in. An extracted layer is `apply`d into a fresh directory of it
+ * and becomes visible only when the caller's commit event names it.
+ */
+export interface RootStore extends SnapshotStore {
+  /** Nothing is copied: parents are not looked at. */
+  create(id: SnapshotId, kind: 'active' | 'view', parents?: readonly SnapshotId[]): Promise<void>;
+  /** @param ids shows the files of the parents under the ids of a user namespace: who is 0 on disk is its 0 */
   mounts(
     id: SnapshotId,
     parents: readonly SnapshotId[],
@@ -32,19 +57,11 @@ export interface SnapshotStore {
    * @throws Rejection `not-found`, `failed-precondition` where it has files of another mapping or of none
    */
   mapIds(id: SnapshotId, ids: IdMapping): Promise<void>;
-  /** Makes all that was written into it durable, by whomever. */
-  sync(id: SnapshotId): Promise<void>;
   /**
    * The active snapshot that these mounts write to, as `mounts` gave them; undefined for mounts of others and for those
    * that nothing is written to. Pure.
    */
   writtenBy(mounts: readonly Mount[]): SnapshotId | undefined;
-  /** Bytes on disk and inodes of this layer alone. */
-  usage(id: SnapshotId): Promise<SnapshotUsage>;
-  /** Frees the bytes; nothing happens where there are none. */
-  remove(id: SnapshotId): Promise<void>;
-  /** Every id that has bytes, unfinished removals included. */
-  list(): Promise<readonly SnapshotId[]>;
 }
 
 /** Ids 0 to `size` - 1 of a user namespace are those from `hostUid` and `hostGid` on of the host. */

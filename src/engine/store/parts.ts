@@ -10,7 +10,7 @@ export interface StoreParts {
   readonly ledger: Ledger;
   readonly ports: Pick<
     Ports,
-    'blobs' | 'clock' | 'layers' | 'log' | 'logger' | 'names' | 'runtime' | 'snapshots'
+    'blobs' | 'clock' | 'layers' | 'log' | 'logger' | 'names' | 'runtime' | 'snapshots' | 'snapshotters'
   >;
   readonly runner: Pick<WorkflowRunner, 'run'>;
   readonly collector: Pick<Collector, 'collect'>;

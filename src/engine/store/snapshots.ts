@@ -7,24 +7,25 @@ import {
 } from '../../domain/identity.ts';
 import { mergeLabels } from '../../domain/labels.ts';
 import { findLease } from '../../domain/leases.ts';
-import type { Mount } from '../../domain/mount.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { ancestors, findSnapshot, type Snapshot } from '../../domain/snapshots.ts';
 import type { Command, World } from '../../domain/world.ts';
 import { containerdFilter, type FieldOf, labelField } from '../../projections/containerd-filters.ts';
-import type { SnapshotStore } from '../ports/snapshots.ts';
 import type { NewSnapshot, SnapshotCommit, SnapshotServices, Snapshotter } from '../ports/store/snapshots.ts';
 import { replacing } from './labels.ts';
 import type { StoreParts } from './parts.ts';
+import { remoteBytes } from './remote-bytes.ts';
+import { localBytes, type Placed, type SnapshotBytes } from './snapshot-bytes.ts';
 
 /** The snapshotters there are, by name. */
-export const snapshotServices = (
-  parts: SnapshotParts,
-  bytes: Readonly<Record<string, SnapshotStore>>,
-): SnapshotServices => {
-  const snapshotters = new Map(
-    Object.entries(bytes).map(([name, store]) => [name, snapshotter(parts, name as SnapshotterName, store)]),
-  );
+export const snapshotServices = (parts: SnapshotParts): SnapshotServices => {
+  const { local, remote } = parts.ports.snapshotters;
+  const served = ([name, bytes]: readonly [SnapshotterName, SnapshotBytes]) =>
+    [name as string, snapshotter(parts, name, bytes)] as const;
+  const snapshotters = new Map([
+    ...[...local].map(([name, store]) => served([name, localBytes(store)])),
+    ...[...remote].map(([name, elsewhere]) => served([name, remoteBytes(parts.ledger, name, elsewhere)])),
+  ]);
   return {
     snapshotter: (name) => {
       const found = snapshotters.get(name);
@@ -36,13 +37,13 @@ export const snapshotServices = (
 };
 
 type SnapshotParts = Pick<StoreParts, 'ledger' | 'collector'> & {
-  readonly ports: Pick<StoreParts['ports'], 'names'>;
+  readonly ports: Pick<StoreParts['ports'], 'names' | 'snapshotters'>;
 };
 
 const snapshotter = (
   { ledger, ports, collector }: SnapshotParts,
   name: SnapshotterName,
-  bytes: SnapshotStore,
+  bytes: SnapshotBytes,
 ): Snapshotter => {
   const refOf = (namespace: Namespace, key: SnapshotKey) => ({ namespace, snapshotter: name, key });
   const find = (world: World, namespace: Namespace, key: SnapshotKey, what = 'snapshot'): Snapshot => {
@@ -63,9 +64,16 @@ const snapshotter = (
       `parent ${JSON.stringify(parent)} is ${kind}, not a committed snapshot: failed precondition`,
     );
   };
-  const mountsOf = (world: World, snapshot: Snapshot): readonly Mount[] => {
-    const below = ancestors(world.snapshot, snapshot).map(({ id }) => id);
-    return bytes.mounts(snapshot.id, below, snapshot.kind === 'active');
+  const placed = (world: World, snapshot: Snapshot): Placed => ({
+    snapshot,
+    below: ancestors(world.snapshot, snapshot),
+  });
+  /** What one on this parent is built on. */
+  const below = (namespace: Namespace, parent: SnapshotKey | undefined): readonly Snapshot[] => {
+    if (parent === undefined) return [];
+    const { world } = ledger.head;
+    const direct = find(world, namespace, parent, 'parent snapshot');
+    return [direct, ...ancestors(world.snapshot, direct)];
   };
   /** What a lease lets go of, where it is there: of a key that is no more. */
   const release = (namespace: Namespace, key: SnapshotKey, id: LeaseId | undefined): readonly Command[] =>
@@ -73,29 +81,29 @@ const snapshotter = (
       ? [{ type: 'remove-lease-resource', namespace, id, resource: { type: `snapshots/${name}`, id: key } }]
       : [];
 
-  const prepare: Snapshotter['prepare'] = async (namespace, made, { cause }) => {
-    const { key, kind, parent } = made;
+  const prepare: Snapshotter['prepare'] = async (namespace, made, call) => {
+    const { key, parent } = made;
     checkFree(namespace, key);
     checkParent(namespace, parent);
-    const id = SnapshotId.parse(ports.names.sortable());
-    await bytes.create(id, kind);
+    const id = SnapshotId.parse(ports.names.brief());
+    const planned = { ...made, namespace, id, below: below(namespace, parent) };
+    const mounts = await bytes.prepare(planned, call);
     try {
-      await ledger.dispatch([prepareCommand(refOf(namespace, key), id, made)], cause);
+      await ledger.dispatch([prepareCommand(refOf(namespace, key), id, made)], call.cause);
     } catch (error) {
-      await bytes.remove(id);
+      await bytes.discard(planned);
       throw error;
     }
-    const { world } = ledger.durable;
-    return mountsOf(world, find(world, namespace, key));
+    bytes.recorded(planned);
+    return mounts;
   };
 
-  const commit: Snapshotter['commit'] = async (namespace, wanted, { cause }) => {
+  const commit: Snapshotter['commit'] = async (namespace, wanted, call) => {
     const { key } = wanted;
     checkFree(namespace, wanted.name);
-    const { id } = checkActive(find(ledger.head.world, namespace, key));
+    const active = checkActive(find(ledger.head.world, namespace, key));
     checkParent(namespace, wanted.parent);
-    await bytes.sync(id);
-    const usage = await bytes.usage(id);
+    const usage = await bytes.commit(active, wanted.name, wanted.parent !== undefined, call);
     const present = find(ledger.head.world, namespace, key);
     await ledger.dispatch(
       [
@@ -106,17 +114,17 @@ const snapshotter = (
           labels: replacing(present.labels, wanted.labels),
         },
       ],
-      cause,
+      call.cause,
     );
   };
 
   return {
     prepare,
     commit,
-    mounts: (namespace, key) => {
+    mounts: async (namespace, key, call) => {
       const { world } = ledger.durable;
       const snapshot = find(world, namespace, key);
-      if (snapshot.kind !== 'committed') return mountsOf(world, snapshot);
+      if (snapshot.kind !== 'committed') return bytes.mounts(placed(world, snapshot), call);
       throw new Rejection(
         'failed-precondition',
         `failed to get active mount: snapshot ${key} is committed, neither active nor a view: failed precondition`,
@@ -147,12 +155,10 @@ const snapshotter = (
         .filter((one) => one.namespace === namespace && one.snapshotter === name && matches(fieldsOf(one)))
         .sort((a, b) => (a.key < b.key ? -1 : 1));
     },
-    usage: async (namespace, key) => {
-      const { id, kind, usage } = find(ledger.durable.world, namespace, key);
-      return kind === 'active' ? bytes.usage(id) : (usage ?? { bytes: 0, inodes: 0 });
-    },
-    cleanup: async ({ cause }) => {
-      await collector.collect(cause);
+    usage: (namespace, key, call) => bytes.usage(find(ledger.durable.world, namespace, key), call),
+    cleanup: async (call) => {
+      await collector.collect(call.cause);
+      await bytes.sweep(call);
     },
   };
 };

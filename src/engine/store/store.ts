@@ -22,5 +22,5 @@ export const storeOf = (parts: StoreParts): Store => ({
   diff: diffService(parts),
   events: eventService(parts),
   introspection: introspection(parts),
-  snapshots: snapshotServices(parts, { overlayfs: parts.ports.snapshots }),
+  snapshots: snapshotServices(parts),
 });

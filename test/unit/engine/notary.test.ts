@@ -52,7 +52,7 @@ const hostWith = async (fault?: Awaited<ReturnType<TreeHeads['check']>>) => {
     },
   };
   const { logger, lines } = keptLogger();
-  const names = { hex64: () => '', sortable: () => 'c', spoken: () => '' };
+  const names = { hex64: () => '', sortable: () => 'c', brief: () => '', spoken: () => '' };
   const options = { actor, interval: 3_600_000, heartbeat: 1000, origin: '' };
   const notaryOf = () => new Notary({ log, ledger, heads, clock, names, logger }, options);
   return {

@@ -24,6 +24,7 @@ const adapterImports = [
   'src/domain/',
   'src/gen/',
   'src/adapters/syscalls/',
+  'src/adapters/snapshot-directories/',
   'src/adapters/ttrpc/',
   'src/tlog/',
   'src/slice/',

@@ -41,7 +41,7 @@ const foundOf = (state: FoundTask['state'] | undefined, more: Partial<Found> = {
   tasks: state === undefined ? [] : [{ task, state, execs: [] }],
   mounted: [],
   streams: [],
-  snapshots: [],
+  snapshots: new Map(),
   blobs: [],
   ingests: [],
   files: [],

@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { containerEvents } from '../../../src/domain/containers.ts';
 import type { Fact } from '../../../src/domain/event.ts';
-import { ContainerId, Digest, IngestRef, Namespace, SnapshotId } from '../../../src/domain/identity.ts';
+import {
+  ContainerId,
+  Digest,
+  IngestRef,
+  Namespace,
+  SnapshotId,
+  SnapshotterName,
+} from '../../../src/domain/identity.ts';
 import type { DomainEvent, World } from '../../../src/domain/world.ts';
 import { aftermathOf } from '../../../src/workflows/aftermath.ts';
 import { compare } from '../../../src/workflows/recovery.ts';
@@ -16,11 +23,15 @@ const namespace = Namespace.parse('default');
 const ns = { namespace: 'default' } as const;
 const overlay = { ...ns, snapshotter: 'overlayfs' } as const;
 
+/** What one snapshotter has, which was looked at. */
+const overlays = (...ids: SnapshotId[]): Found['snapshots'] =>
+  new Map([[SnapshotterName.parse('overlayfs'), ids]]);
+
 const found = (more: Partial<Found> = {}): Found => ({
   tasks: [],
   mounted: [],
   streams: [],
-  snapshots: [],
+  snapshots: overlays(),
   blobs: [],
   ingests: [],
   files: [],
@@ -61,7 +72,7 @@ describe('bytes after a restart', () => {
     const past = [blob(1), ...snapshot('a'), ingest('r')];
     const there = found({
       blobs: [Digest.parse(digest(1))],
-      snapshots: [SnapshotId.parse('a')],
+      snapshots: overlays(SnapshotId.parse('a')),
       ingests: [{ namespace, ref: IngestRef.parse('r') }],
     });
     expect(compare(worldOf(log(...past)), there)).toEqual([]);
@@ -69,7 +80,7 @@ describe('bytes after a restart', () => {
 
   it('that are missing are forgotten, in every namespace that named them, with the layers built on them', () => {
     const past = [blob(1), blob(1, 'other'), ...snapshot('a'), ...snapshot('b', 'a')];
-    expect(whatOf(past, found({ snapshots: [SnapshotId.parse('b')] }))).toEqual([
+    expect(whatOf(past, found({ snapshots: overlays(SnapshotId.parse('b')) }))).toEqual([
       ['snapshot-missing', 'forgotten, so that the next pull unpacks it again'],
       ['blob-missing', 'forgotten, so that the next pull fetches it again'],
       ['blob-missing', 'forgotten, so that the next pull fetches it again'],
@@ -82,20 +93,36 @@ describe('bytes after a restart', () => {
       data: { ...overlay, key: 'web', id: 'r', kind: 'active', parent: 'b', labels: {} },
     };
     const past = [...snapshot('a'), ...snapshot('b', 'a'), root];
-    const there = found({ snapshots: [SnapshotId.parse('b'), SnapshotId.parse('r')] });
+    const there = found({ snapshots: overlays(SnapshotId.parse('b'), SnapshotId.parse('r')) });
     expect(whatOf(past, there)).toEqual([['snapshot-missing', '']]);
   });
 
   it('that nobody named are removed', () => {
     const there = found({
       blobs: [Digest.parse(digest(1))],
-      snapshots: [SnapshotId.parse('a')],
+      snapshots: overlays(SnapshotId.parse('a')),
       ingests: [{ namespace, ref: IngestRef.parse('r') }],
     });
     expect(whatOf([], there)).toEqual([
       ['snapshot-unnamed', 'removed'],
       ['blob-unnamed', 'removed'],
       ['ingest-unnamed', 'removed'],
+    ]);
+  });
+
+  it('of a snapshotter that was not looked at are nothing to say of', () => {
+    const remote: EventInput = {
+      type: 'snapshot-prepared',
+      data: { ...overlay, snapshotter: 'stargz', key: 'web', id: 'r', kind: 'active', labels: {} },
+    };
+    expect(whatOf([remote], found())).toEqual([]);
+    const both = new Map([
+      ...overlays(SnapshotId.parse('r')),
+      [SnapshotterName.parse('native'), [SnapshotId.parse('n')]] as const,
+    ]);
+    expect(whatOf([remote], found({ snapshots: both }))).toEqual([
+      ['snapshot-unnamed', 'removed'],
+      ['snapshot-unnamed', 'removed'],
     ]);
   });
 
@@ -151,8 +178,9 @@ class FakeHost {
       );
       this.#found = { ...this.#found, tasks };
     },
-    'remove-snapshot-bytes': ({ id }) => {
-      this.#found = { ...this.#found, snapshots: this.#found.snapshots.filter((one) => one !== id) };
+    'remove-snapshot-bytes': ({ snapshotter, id }) => {
+      const others = (this.#found.snapshots.get(snapshotter) ?? []).filter((one) => one !== id);
+      this.#found = { ...this.#found, snapshots: new Map([[snapshotter, others]]) };
     },
     'remove-blob-bytes': ({ digest: which }) => {
       this.#found = { ...this.#found, blobs: this.#found.blobs.filter((one) => one !== which) };
@@ -229,7 +257,9 @@ const onHost = fc.record<Found>({
     .map((tasks) => tasks.flatMap((one) => one ?? [])),
   mounted: some(...keys),
   streams: some(...keys),
-  snapshots: some(...['s1', 's2', 's3', 's4'].map((id) => SnapshotId.parse(id))),
+  snapshots: some(...['s1', 's2', 's3', 's4'].map((id) => SnapshotId.parse(id))).map((ids) =>
+    overlays(...ids),
+  ),
   blobs: some(...[1, 2, 3].map((n) => Digest.parse(digest(n)))),
   ingests: some(...['r1', 'r2'].map((ref) => ({ namespace, ref: IngestRef.parse(ref) }))),
   files: some(...keys),

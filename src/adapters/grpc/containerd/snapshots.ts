@@ -62,9 +62,10 @@ export const snapshotsService = (store: SnapshotServices): Service<typeof Snapsh
   return {
     prepare: (request, call) => make('active', request, call),
     view: (request, call) => make('view', request, call),
-    mounts: async ({ snapshotter, key }, call) => ({
-      mounts: store.snapshotter(snapshotter).mounts(tenantOf(call), keyOf(key)).map(mountMessage),
-    }),
+    mounts: async ({ snapshotter, key }, call) => {
+      const mounts = await store.snapshotter(snapshotter).mounts(tenantOf(call), keyOf(key), call);
+      return { mounts: mounts.map(mountMessage) };
+    },
     commit: async ({ snapshotter, name, key, labels, parent }, call) => {
       const commit = {
         name: keyOf(name, 'name'),
@@ -95,7 +96,7 @@ export const snapshotsService = (store: SnapshotServices): Service<typeof Snapsh
       }
     },
     usage: async ({ snapshotter, key }, call) => {
-      const { bytes, inodes } = await store.snapshotter(snapshotter).usage(tenantOf(call), keyOf(key));
+      const { bytes, inodes } = await store.snapshotter(snapshotter).usage(tenantOf(call), keyOf(key), call);
       return { size: BigInt(bytes), inodes: BigInt(inodes) };
     },
     cleanup: async ({ snapshotter }, call) => {

@@ -40,7 +40,7 @@ export interface Snapshotter {
   /** @throws Rejection `already-exists`; `not-found` for the parent or the lease; `failed-precondition` where the parent is not committed */
   prepare(namespace: Namespace, snapshot: NewSnapshot, call: StoreCall): Promise<readonly Mount[]>;
   /** @throws Rejection `not-found`; `failed-precondition` for a committed one */
-  mounts(namespace: Namespace, key: SnapshotKey): readonly Mount[];
+  mounts(namespace: Namespace, key: SnapshotKey, call: StoreCall): Promise<readonly Mount[]>;
   /**
    * Syncs the files, measures them, then records the layer.
    * @throws Rejection `not-found`; `already-exists` for the name; `failed-precondition` where it is not active, or has a
@@ -64,8 +64,8 @@ export interface Snapshotter {
   /** By key. @throws Rejection `invalid-argument` for a filter that can't be read */
   list(namespace: Namespace, filters: readonly string[]): readonly SnapshotInfo[];
   /** What it alone takes on disk: measured for an active one, remembered for a committed one, nothing for a view. @throws Rejection `not-found` */
-  usage(namespace: Namespace, key: SnapshotKey): Promise<SnapshotUsage>;
-  /** Collects garbage now, and resolves when the log says what went; the disk follows at once. */
+  usage(namespace: Namespace, key: SnapshotKey, call: StoreCall): Promise<SnapshotUsage>;
+  /** Collects garbage now, and resolves when the log says what went; the disk follows at once. In another daemon also what no record names any more. */
   cleanup(call: StoreCall): Promise<void>;
 }
 

@@ -18,7 +18,7 @@ export interface Serving extends FakeApi {
 export const countedNames = (): Names => {
   let count = 0;
   const next = (prefix: string) => () => `${prefix}${++count}`;
-  return { hex64: next('hex'), sortable: next('call'), spoken: next('spoken') };
+  return { hex64: next('hex'), sortable: next('call'), brief: next('b'), spoken: next('spoken') };
 };
 
 /** The real server over a fake API, and the real client, over a real socket. */

@@ -1,0 +1,65 @@
+import type { Namespace, SnapshotId, SnapshotKey } from '../../domain/identity.ts';
+import type { Mount } from '../../domain/mount.ts';
+import { Rejection } from '../../domain/rejection.ts';
+import type { Snapshot } from '../../domain/snapshots.ts';
+import type { SnapshotStore, SnapshotUsage } from '../ports/snapshots.ts';
+import type { StoreCall } from '../ports/store/call.ts';
+import type { NewSnapshot } from '../ports/store/snapshots.ts';
+
+/** A snapshot that is about to be made, and what it is built on, from its parent to the base. */
+export interface Planned extends NewSnapshot {
+  readonly namespace: Namespace;
+  readonly id: SnapshotId;
+  readonly below: readonly Snapshot[];
+}
+
+/** A snapshot of the log, with what it is built on. */
+export interface Placed {
+  readonly snapshot: Snapshot;
+  readonly below: readonly Snapshot[];
+}
+
+/**
+ * The bytes of one snapshotter, as its service needs them: directories here, or another daemon. Bytes come before their
+ * event, so whatever is done here may be found undone in the log, and is then repeated or swept.
+ */
+export interface SnapshotBytes {
+  prepare(planned: Planned, call: StoreCall): Promise<readonly Mount[]>;
+  /** A prepared one stands in the log now. */
+  recorded(planned: Planned): void;
+  /** Takes back a prepared one whose event was refused. */
+  discard(planned: Planned): Promise<void>;
+  mounts(placed: Placed, call: StoreCall): Promise<readonly Mount[]>;
+  /** Makes an active one immutable, on stable storage, under a name. @param onParent whether the commit sets it on one */
+  commit(snapshot: Snapshot, name: SnapshotKey, onParent: boolean, call: StoreCall): Promise<SnapshotUsage>;
+  usage(snapshot: Snapshot, call: StoreCall): Promise<SnapshotUsage>;
+  /** Takes away what no record names. */
+  sweep(call: StoreCall): Promise<void>;
+}
+
+const idsOf = (below: readonly Snapshot[]): readonly SnapshotId[] => below.map(({ id }) => id);
+
+/** Directories on this host. */
+export const localBytes = (store: SnapshotStore): SnapshotBytes => ({
+  prepare: async ({ id, kind, below }) => {
+    await store.create(id, kind, idsOf(below));
+    return store.mounts(id, idsOf(below), kind === 'active');
+  },
+  recorded: () => undefined,
+  discard: ({ id }) => store.remove(id),
+  mounts: async ({ snapshot, below }) => store.mounts(snapshot.id, idsOf(below), snapshot.kind === 'active'),
+  commit: async ({ id, snapshotter, key }, _, onParent) => {
+    if (onParent && !store.capabilities.includes('rebase')) {
+      throw new Rejection(
+        'unimplemented',
+        `commit snapshot ${key} on a parent: snapshotter '${snapshotter}' has no capability 'rebase'; prepare it on its parent: not implemented`,
+      );
+    }
+    await store.sync(id);
+    return store.usage(id);
+  },
+  usage: async ({ id, kind, usage }) =>
+    kind === 'active' ? store.usage(id) : (usage ?? { bytes: 0, inodes: 0 }),
+  // What a crash leaves is swept at the start.
+  sweep: async () => undefined,
+});
