@@ -15,6 +15,8 @@ import { performersOf } from './engine/performers.ts';
 import type { Logger } from './engine/ports/logger.ts';
 import { recover } from './engine/recover.ts';
 import { storeOf } from './engine/store/store.ts';
+import { RestartMonitor } from './engine/restart-monitor.ts';
+import { restartPlugin } from './engine/store/plugins.ts';
 import { Supervisor } from './engine/supervisor.ts';
 import { WorkflowRunner } from './engine/workflow-runner.ts';
 import { openHostPorts } from './host-ports.ts';
@@ -98,25 +100,26 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   });
   const server = await serve({
     address: config.grpc.address,
+  const store = storeOf({
+    ledger,
+    ports,
+    runner,
+    collector,
+    removals,
+    about: {
+      pid: process.pid,
+      pidNamespace: pidNamespace(),
+      platform: ports.host.platform,
+      overlayDirectory: host.overlayDirectory,
+    },
+  });
     owner: { uid: config.grpc.uid, gid: config.grpc.gid },
     messageBytes: {
       receive: config.grpc.max_recv_message_bytes,
       send: config.grpc.max_send_message_bytes,
     },
     api,
-    store: storeOf({
-      ledger,
-      ports,
-      runner,
-      collector,
-      removals,
-      about: {
-        pid: process.pid,
-        pidNamespace: pidNamespace(),
-        platform: ports.host.platform,
-        overlayDirectory: host.overlayDirectory,
-      },
-    }),
+    store,
     build: { version, revision },
     names,
     logger,
@@ -140,6 +143,11 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
         );
   saved.follow(ledger);
   // After the first callers, who need the processor now.
+  const restarts = new RestartMonitor(ledger, store, names, logger, {
+    actor,
+    interval: config.restart.interval,
+  });
+  if (!config.plugins.disabled.includes(restartPlugin)) restarts.start();
   const warming = setTimeout(() => {
     saved.started(ledger.durable);
     host.warm().catch((error: unknown) => {
@@ -154,6 +162,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       collector.stop();
       await supervisor.stop();
       await ledger.dispatch([{ type: 'stop-daemon', because }], { actor, correlation: names.sortable() });
+      await restarts.stop();
       await notary.stop();
       await host.close();
       await saved.close(ledger.durable);
@@ -164,3 +173,6 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
 
 /** Milliseconds after the start until the holder of streams is started ahead of need. */
 const holderDelay = 500;
+/** Microseconds that clients have to come back after a restart: about as long as a shim keeps an event for a daemon. */
+const comingBack = 15_000_000;
+

@@ -17,6 +17,7 @@ import { daemonActor } from '../../src/engine/origin.ts';
 import { Removals } from '../../src/engine/performers/removals.ts';
 import type { Log } from '../../src/engine/ports/log.ts';
 import type { Runtime } from '../../src/engine/ports/runtime.ts';
+import { RestartMonitor } from '../../src/engine/restart-monitor.ts';
 import { storeOf } from '../../src/engine/store/store.ts';
 import { Supervisor } from '../../src/engine/supervisor.ts';
 import { fakeApi, keptLogger } from './fake-api.ts';
@@ -103,6 +104,8 @@ export interface ServedStore {
   readonly log: Log;
   /** What runs the tasks. */
   readonly processes: FakeRuntime;
+  /** Looks when it is told to. */
+  readonly restarts: RestartMonitor;
   client<S extends ServiceDescriptor>(service: S, headers?: ContainerdHeaders): ServiceClient<S>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -113,10 +116,11 @@ export const servedStore = async (): Promise<ServedStore> => {
   const address = `${temp.path}/shiplog.sock`;
   const parts = await partsOver(temp.path);
   const { log, ledger, processes } = parts;
+  const store = storeOf(parts);
   const server = await serve({
     address,
     api: fakeApi().api,
-    store: storeOf(parts),
+    store,
     build: { version: '0.0.0', revision: '' },
     names: createNames(),
     logger: keptLogger().logger,
@@ -127,6 +131,10 @@ export const servedStore = async (): Promise<ServedStore> => {
     ledger,
     log,
     processes,
+    restarts: new RestartMonitor(ledger, store, parts.ports.names, keptLogger().logger, {
+      actor: daemonActor(process.pid, process.execPath),
+      interval: 60_000,
+    }),
     client: (service, headers) => {
       const client = containerdClient(address, service, headers);
       clients.push(client);

@@ -10,6 +10,9 @@ export interface DaemonFacts {
   readonly overlayDirectory: string;
 }
 
+/** containerd's name of what restarts containers by their labels. */
+export const restartPlugin = 'io.containerd.internal.v1.restart';
+
 /** Services that clients can call, by containerd's names of them. */
 const services = [
   'containers',
