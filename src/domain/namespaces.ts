@@ -85,7 +85,7 @@ export const decideNamespace = (
   const record = state.get(namespace);
   switch (command.type) {
     case 'create-namespace':
-      if (record) return new Rejection('already-exists', `namespace '${namespace}' exists already`);
+      if (record) return new Rejection('already-exists', `namespace "${namespace}": already exists`);
       return [{ type: 'namespace-created', data: { namespace, labels: command.labels } }];
     case 'label-namespace': {
       if (!record) return [{ type: 'namespace-created', data: { namespace, labels: command.labels } }];

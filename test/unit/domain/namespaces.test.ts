@@ -13,7 +13,7 @@ describe('a namespace', () => {
   it('is created once', () => {
     given(created)
       .when({ type: 'create-namespace', ...build, labels: {} })
-      .thenRefused('already-exists', /'build' exists already/);
+      .thenRefused('already-exists', /"build": already exists/);
   });
   it('comes into being when it is labelled', () => {
     given()
