@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './adapters/config/schema.ts';
+import { serveForwarding } from './adapters/grpc/containerd/events-ttrpc.ts';
 import { serve } from './adapters/grpc/serve.ts';
 import { bootId, createClock } from './adapters/linux/clock.ts';
 import { pidNamespace } from './adapters/linux/host.ts';
@@ -14,9 +15,9 @@ import { Removals } from './engine/performers/removals.ts';
 import { performersOf } from './engine/performers.ts';
 import type { Logger } from './engine/ports/logger.ts';
 import { recover } from './engine/recover.ts';
-import { storeOf } from './engine/store/store.ts';
 import { RestartMonitor } from './engine/restart-monitor.ts';
 import { restartPlugin } from './engine/store/plugins.ts';
+import { storeOf } from './engine/store/store.ts';
 import { Supervisor } from './engine/supervisor.ts';
 import { WorkflowRunner } from './engine/workflow-runner.ts';
 import { openHostPorts } from './host-ports.ts';
@@ -70,6 +71,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   const collector = new Collector(ledger, clock, names, logger, { actor, delay, interval });
   const cause = { actor, correlation: names.sortable() };
   const { freshHostId } = home;
+  const from = ledger.head.world.position;
   await ledger.dispatch([{ type: 'start-daemon', version, freshHostId, pid: process.pid }], cause);
   home.begin(ledger.head.world.host.hostId);
   supervisor.start();
@@ -98,8 +100,6 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     proofs: proofsApi({ log, ledger, heads, notary, leaves: home.leaves, timeline, program: version }),
     ...copy,
   });
-  const server = await serve({
-    address: config.grpc.address,
   const store = storeOf({
     ledger,
     ports,
@@ -112,7 +112,14 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       platform: ports.host.platform,
       overlayDirectory: host.overlayDirectory,
     },
+    ...(lastBoot === boot ? { interruption: { from, until: clock.now().mono + comingBack } } : {}),
   });
+  const forwarding = await serveForwarding(
+    config.ttrpc.address || `${config.grpc.address}.ttrpc`,
+    store.events,
+  );
+  const server = await serve({
+    address: config.grpc.address,
     owner: { uid: config.grpc.uid, gid: config.grpc.gid },
     messageBytes: {
       receive: config.grpc.max_recv_message_bytes,
@@ -141,13 +148,13 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
           }),
           logger,
         );
-  saved.follow(ledger);
-  // After the first callers, who need the processor now.
   const restarts = new RestartMonitor(ledger, store, names, logger, {
     actor,
     interval: config.restart.interval,
   });
   if (!config.plugins.disabled.includes(restartPlugin)) restarts.start();
+  saved.follow(ledger);
+  // After the first callers, who need the processor now.
   const warming = setTimeout(() => {
     saved.started(ledger.durable);
     host.warm().catch((error: unknown) => {
@@ -158,11 +165,11 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   return {
     stop: async (because) => {
       clearTimeout(warming);
-      await Promise.all([server.close(config.timeouts.shutdown), metrics?.close()]);
+      await Promise.all([server.close(config.timeouts.shutdown), forwarding.close(), metrics?.close()]);
       collector.stop();
+      await restarts.stop();
       await supervisor.stop();
       await ledger.dispatch([{ type: 'stop-daemon', because }], { actor, correlation: names.sortable() });
-      await restarts.stop();
       await notary.stop();
       await host.close();
       await saved.close(ledger.durable);
@@ -171,8 +178,8 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   };
 };
 
-/** Milliseconds after the start until the holder of streams is started ahead of need. */
-const holderDelay = 500;
 /** Microseconds that clients have to come back after a restart: about as long as a shim keeps an event for a daemon. */
 const comingBack = 15_000_000;
 
+/** Milliseconds after the start until the holder of streams is started ahead of need. */
+const holderDelay = 500;

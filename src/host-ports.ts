@@ -71,7 +71,7 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
   const runtime = await createShimRuntime({
     stateDirectory: config.state,
     address: config.grpc.address,
-    ttrpcAddress: config.ttrpc.address || `${config.grpc.address}.ttrpc`,
+    ttrpcAddress: join(config.state, 'shims.sock'),
     specification: createSpecifications(),
     runtimeBinary: config.runtimes.binary,
     runtimeRoot: config.runtimes.root,

@@ -19,9 +19,13 @@ const waitingEvents = 10_000;
 
 const topicForm = /^(?:\/[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*)+$/;
 
-export const eventService = ({ ports }: StoreParts): EventService => {
+export const eventService = ({ ports, interruption }: StoreParts): EventService => {
   const { clock, log } = ports;
   const published = new Feed<PublishedEvent>();
+  // A client that comes back after a restart asks for what happens from now on. What ended meanwhile was found before
+  // anybody could ask, and shims would have told containerd's clients of it late rather than never.
+  const beginning = (): Position =>
+    interruption !== undefined && clock.now().mono < interruption.until ? interruption.from : log.durable;
   return {
     publish: ({ at = clock.now().wall, ...event }) => {
       if (topicForm.test(event.topic)) return published.next({ ...event, at });
@@ -30,7 +34,7 @@ export const eventService = ({ ports }: StoreParts): EventService => {
         `envelope topic ${JSON.stringify(event.topic)}: must begin with '/', and its parts be letters and digits joined by single '.', '_' or '-': invalid argument`,
       );
     },
-    subscribe: (filters, from = log.durable, signal) => {
+    subscribe: (filters, from = beginning(), signal) => {
       const matches = containerdFilter(filters);
       if (from > log.durable) {
         throw new Rejection(

@@ -1,9 +1,18 @@
+import type { Position } from '../../domain/identity.ts';
 import type { Collector } from '../collector.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Removals } from '../performers/removals.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { WorkflowRunner } from '../workflow-runner.ts';
 import type { DaemonFacts } from './plugins.ts';
+
+/** A restart of the daemon while its host went on: clients and containers outlived it. */
+export interface Interruption {
+  /** The first position that this daemon wrote. */
+  readonly from: Position;
+  /** Until when clients are taken to come back, in microseconds of the monotonic clock. */
+  readonly until: number;
+}
 
 /** What the methods of the store work with. */
 export interface StoreParts {
@@ -17,4 +26,6 @@ export interface StoreParts {
   /** The one that the performers have too: it knows which bytes are being brought and which are going. */
   readonly removals: Removals;
   readonly about: DaemonFacts;
+  /** Absent where no client can have known a daemon before this one. */
+  readonly interruption?: Interruption;
 }

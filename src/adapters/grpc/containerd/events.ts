@@ -1,5 +1,5 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
-import type { Any } from '@bufbuild/protobuf/wkt';
+import type { Any, Timestamp as WireTimestamp } from '@bufbuild/protobuf/wkt';
 import { Namespace, position, Timestamp } from '../../../domain/identity.ts';
 import { Rejection } from '../../../domain/rejection.ts';
 import type {
@@ -135,23 +135,39 @@ const given = (event: Any | undefined): PackedEvent => ({
   value: event?.value ?? new Uint8Array(),
 });
 
+/** Of an envelope, as gRPC and ttrpc carry it. */
+interface Envelope {
+  readonly namespace: string;
+  readonly topic: string;
+  readonly timestamp?: WireTimestamp | undefined;
+  readonly event?: Any | undefined;
+}
+
+/** Passes on what somebody else published. @throws Rejection `invalid-argument` */
+export const forward = (
+  store: Pick<EventService, 'publish'>,
+  { namespace = '', topic = '', timestamp, event }: Partial<Envelope> = {},
+): void => {
+  if (timestamp === undefined) {
+    throw new Rejection('invalid-argument', 'timestamp must be set on forwarded event: invalid argument');
+  }
+  const micros = Number(timestamp.seconds) * 1e6 + Math.floor(timestamp.nanos / 1000);
+  const at = parse(Timestamp, micros, 'envelope.timestamp');
+  store.publish({
+    namespace: parse(Namespace, namespace, 'envelope.namespace'),
+    topic,
+    at,
+    packed: given(event),
+  });
+};
+
 export const eventsService = (store: EventService): Service<typeof Events> => ({
   publish: async ({ topic, event }, call) => {
     store.publish({ namespace: tenantOf(call), topic, packed: given(event) });
     return {};
   },
   forward: async ({ envelope: forwarded }) => {
-    const { namespace = '', topic = '', timestamp, event } = forwarded ?? {};
-    if (timestamp === undefined) {
-      throw new Rejection('invalid-argument', 'timestamp must be set on forwarded event: invalid argument');
-    }
-    const at = parse(
-      Timestamp,
-      Number(timestamp.seconds) * 1e6 + Math.floor(timestamp.nanos / 1000),
-      'envelope.timestamp',
-    );
-    const from = parse(Namespace, namespace, 'envelope.namespace');
-    store.publish({ namespace: from, topic, at, packed: given(event) });
+    forward(store, forwarded);
     return {};
   },
   subscribe: async function* ({ filters }, call) {

@@ -34,7 +34,8 @@ export interface EventService {
    */
   publish(event: Omit<PublishedEvent, 'at'> & { readonly at?: Timestamp }): void;
   /**
-   * Events of all namespaces, from now on, until the signal.
+   * Events of all namespaces, from now on, until the signal. In the first seconds after a restart of the daemon, from that
+   * restart on: whoever listened before comes back then.
    * @param filters in containerd's language over `namespace`, `topic` and `event.FIELD`; any of them is enough
    * @param from tell those of the log from this position on first, as they were; each of them once
    * @throws Rejection `invalid-argument` for a filter that can't be read or a position that is not there yet,
