@@ -8,6 +8,7 @@ import { join } from 'node:path';
  */
 const packages = [
   { name: 'runc', commands: ['runc'] },
+  { name: 'conmon', commands: ['conmon'] },
   { name: 'containerd', commands: ['containerd', 'containerd-shim-runc-v2', 'ctr'] },
   { name: 'docker-registry', commands: ['docker-registry'] },
   { name: 'busybox-static', commands: ['busybox'] },

@@ -5,18 +5,18 @@ import { ContainerConfig } from '../../src/domain/container-config.ts';
 import { AbsolutePath, ExecId } from '../../src/domain/identity.ts';
 import { StartFailure, type TaskKey } from '../../src/engine/ports/runtime.ts';
 import { missingHere } from '../support/machine.ts';
-import { collect, makeRuntimeHost, type RuntimeHost } from '../support/runtime-host.ts';
+import { collect, type Keeping, makeRuntimeHost, type RuntimeHost } from '../support/runtime-host.ts';
 import { containerConfig, taskKey } from '../support/task.ts';
 
-const missing = missingHere({ root: true, programs: ['runc', 'containerd-shim-runc-v2'] });
+const missing = missingHere({ root: true, programs: ['runc', 'conmon', 'containerd-shim-runc-v2'] });
 const suite = missing
-  ? `a task under a real shim and runc (skipped: ${missing})`
-  : 'a task under a real shim and runc';
+  ? `a task under a real %s and runc (skipped: ${missing})`
+  : 'a task under a real %s and runc';
 
-describe.skipIf(missing)(suite, () => {
+describe.skipIf(missing).each<Keeping>(['shim', 'conmon'])(suite, (keeping) => {
   let host: RuntimeHost;
   beforeAll(async () => {
-    host = await makeRuntimeHost('runtime');
+    host = await makeRuntimeHost('runtime', keeping);
   });
   afterAll(() => host?.close());
   afterEach(async () => {

@@ -1,17 +1,21 @@
 import { existsSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Conmon, createConmon } from '../../src/adapters/conmon/conmon.ts';
 import { createSpecifications } from '../../src/adapters/runc/specifications.ts';
 import type { ShimRuntimeOptions } from '../../src/adapters/shim/options.ts';
 import { createShimRuntime } from '../../src/adapters/shim/runtime.ts';
 import { holderEntry } from '../../src/adapters/stdio/holder-entry.ts';
 import { createContainerLogs } from '../../src/adapters/stdio/log-reader.ts';
-import { createStdio, type HeldStdio } from '../../src/adapters/stdio/stdio.ts';
+import { createStdio } from '../../src/adapters/stdio/stdio.ts';
 import type { ContainerConfig } from '../../src/domain/container-config.ts';
 import type { Exit, Runtime, TaskKey } from '../../src/engine/ports/runtime.ts';
-import type { Attachment, StdioPaths } from '../../src/engine/ports/stdio.ts';
+import type { Attachment, Stdio, StdioPaths } from '../../src/engine/ports/stdio.ts';
 import { makeRootfs } from './rootfs.ts';
 import { quietLogger, realClock, taskKey } from './task.ts';
 import { makeTempDir } from './temp-dir.ts';
+
+/** Who keeps the tasks. */
+export type Keeping = 'shim' | 'conmon';
 
 /** What a daemon has of running tasks: a runtime and the streams, which can be dropped and made again. */
 export interface RuntimeHost {
@@ -20,8 +24,10 @@ export interface RuntimeHost {
   /** Control group above its containers, gone with it. */
   readonly cgroup: string;
   runtime: Runtime;
-  stdio: HeldStdio;
-  /** Lets go of everything, as a daemon that dies, and takes it up anew. */
+  stdio: Stdio;
+  /** Lets go of everything, as a daemon that dies. */
+  letGo(): Promise<void>;
+  /** The same, and takes it up anew. */
   restart(options?: Partial<ShimRuntimeOptions>): Promise<void>;
   create(id: string, config: ContainerConfig, secrets?: Record<string, string>): Promise<TaskKey>;
   /** Creates, starts and waits; deletes unless it fails. */
@@ -40,7 +46,7 @@ export const collect = async (attachment: Attachment): Promise<string> => {
   return Buffer.concat(parts).toString();
 };
 
-const ioName = { name: 'io.containerd.runc.v2' };
+const shimName = 'io.containerd.runc.v2';
 
 /** Removes the empty control groups of `/parent/default` in every hierarchy. */
 const removeCgroups = (parent: string): void => {
@@ -52,10 +58,22 @@ const removeCgroups = (parent: string): void => {
   }
 };
 
-export const makeRuntimeHost = async (topic: string): Promise<RuntimeHost> => {
+interface Parts {
+  readonly runtime: Runtime;
+  readonly stdio: Stdio;
+  close(): Promise<void>;
+}
+
+export const makeRuntimeHost = async (topic: string, keeping: Keeping = 'shim'): Promise<RuntimeHost> => {
   const temp = makeTempDir(topic);
   const rootfs = makeRootfs(join(temp.path, 'rootfs'));
   const cgroup = `/shiplog-test-${process.pid}`;
+  const makeConmon = (): Conmon =>
+    createConmon({
+      stateDirectory: join(temp.path, 'run'),
+      specification: createSpecifications({ cgroupParent: cgroup }),
+      logger: quietLogger,
+    });
   const makeRuntime = (options: Partial<ShimRuntimeOptions> = {}) =>
     createShimRuntime({
       stateDirectory: join(temp.path, 'run'),
@@ -68,26 +86,45 @@ export const makeRuntimeHost = async (topic: string): Promise<RuntimeHost> => {
     });
   const makeStdio = () =>
     createStdio({ directory: join(temp.path, 'io'), entry: holderEntry(), idleMs: 300 });
+  const makeParts = async (options: Partial<ShimRuntimeOptions> = {}): Promise<Parts> => {
+    if (keeping === 'conmon') {
+      const { runtime, stdio } = makeConmon();
+      return { runtime, stdio, close: () => runtime.close() };
+    }
+    const runtime = await makeRuntime(options);
+    const stdio = makeStdio();
+    return {
+      runtime,
+      stdio,
+      close: async () => {
+        await runtime.close();
+        stdio.disconnect();
+      },
+    };
+  };
+  const runtimeName = { name: keeping === 'shim' ? shimName : 'conmon' };
+  let parts = await makeParts();
   const logOf = (task: TaskKey) => join(temp.path, 'logs', task.id, 'container.log');
 
   const host: RuntimeHost = {
     directory: temp.path,
     rootfs,
     cgroup,
-    runtime: await makeRuntime(),
-    stdio: makeStdio(),
+    runtime: parts.runtime,
+    stdio: parts.stdio,
+    letGo: () => parts.close(),
     async restart(options = {}) {
-      await host.runtime.close();
-      host.stdio.disconnect();
-      host.runtime = await makeRuntime(options);
-      host.stdio = makeStdio();
+      await parts.close();
+      parts = await makeParts(options);
+      host.runtime = parts.runtime;
+      host.stdio = parts.stdio;
     },
     async create(id, config, secrets = {}) {
       const task = taskKey(id);
       const { terminal, stdin } = config.process;
       const log = { path: logOf(task), maxBytes: 1 << 20, maxFiles: 3 };
       const stdio: StdioPaths = await host.stdio.open(task, { terminal, stdin, log });
-      await host.runtime.create({ task, config, secrets, rootfs, stdio, runtime: ioName });
+      await host.runtime.create({ task, config, secrets, rootfs, stdio, runtime: runtimeName });
       return task;
     },
     async run(id, config, secrets = {}) {
@@ -109,8 +146,7 @@ export const makeRuntimeHost = async (topic: string): Promise<RuntimeHost> => {
     async close() {
       for (const { task } of await host.runtime.probe()) await host.runtime.purge(task);
       for (const key of await host.stdio.list()) await host.stdio.close(key);
-      await host.runtime.close();
-      host.stdio.disconnect();
+      await parts.close();
       temp.remove();
       removeCgroups(cgroup);
     },

@@ -3,6 +3,7 @@ import type { Any } from '@bufbuild/protobuf/wkt';
 import { Subject } from 'rxjs';
 import type { ExecId } from '../../domain/identity.ts';
 import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
+import { withJoinedNamespaces } from '../../engine/ports/joined-namespaces.ts';
 import type { ProbedTask, Runtime, TaskKey, TaskOrder } from '../../engine/ports/runtime.ts';
 import type { StdioPaths } from '../../engine/ports/stdio.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
@@ -13,15 +14,14 @@ import {
   forgetExec,
   listBundles,
   noteExec,
-  readAddress,
   readBundle,
   readSpecification,
   removeBundle,
   runcRoot,
 } from './bundle.ts';
+import { readEndpoint } from './endpoint.ts';
 import { serveShimEvents } from './event-server.ts';
 import { clientWork, ownWork, type Work } from './jobs.ts';
-import { withJoinedNamespaces } from './joined-namespaces.ts';
 import { copyShimLog } from './log-fifo.ts';
 import { sawOomKill } from './oom-kills.ts';
 import { type ShimRuntimeOptions, shimTimeouts } from './options.ts';
@@ -270,11 +270,11 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     async adopt(task) {
       if (shims.has(keyOf(task))) return;
       const bundle = bundleOf(task);
-      const address = await readAddress(bundle);
-      if (address === undefined) throw noTask(task);
+      const endpoint = await readEndpoint(bundle);
+      if (endpoint === undefined) throw noTask(task);
       const closeLog = copyShimLog(bundle, task, options.logger);
       try {
-        const shim = await Shim.connect({ task, bundle, address, timeouts }, closeLog, timeouts.connect);
+        const shim = await Shim.connect({ task, bundle, endpoint, timeouts }, closeLog, timeouts.connect);
         shims.set(keyOf(task), shim);
         void shim.watch('');
       } catch (error) {

@@ -12,9 +12,18 @@ export type StreamName = 'stdout' | 'stderr';
 export const entryTextLimit = 16 * 1024;
 
 const timeLength = '2026-01-02T03:04:05.123456789Z'.length;
-/** Where the tag and the text of an entry begin. */
-export const tagAt = timeLength + ' stdout '.length;
-export const textAt = tagAt + 2;
+/** conmon writes the offset of the time zone in digits, which in UTC is +00:00. */
+const offsetLength = '+00:00'.length;
+const utc = 'Z'.charCodeAt(0);
+const headLength = ' stdout '.length;
+/** Where the text of an entry of ours begins. */
+const textAt = timeLength + headLength + 2;
+/** Most bytes before the text. */
+export const entryHeadLimit = textAt + offsetLength - 1;
+
+/** Where the tag of an entry stands that begins at `begin`. */
+export const tagOf = (buffer: Buffer, begin: number): number =>
+  begin + timeLength + headLength + (buffer[begin + timeLength - 1] === utc ? 0 : offsetLength - 1);
 
 const lineFeed = 0x0a;
 
@@ -71,16 +80,16 @@ export interface CriEntry {
 
 /** @param line without its line break. @returns undefined for a line that is no entry (torn by a crash) */
 export const parseEntry = (line: Buffer): CriEntry | undefined => {
-  const head = line.toString('latin1', 0, textAt);
-  const matched = /^(\S{19})\.(\d{6})\d{3}Z (stdout|stderr) ([FP]) $/.exec(head);
+  const head = line.toString('latin1', 0, entryHeadLimit);
+  const matched = /^(\S{19})\.(\d{6})\d{3}(Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP]) /.exec(head);
   if (matched === null) return undefined;
-  const [, seconds, fraction, stream, tag] = matched;
-  const time = Date.parse(`${seconds}Z`) * 1000 + Number(fraction);
+  const [begin, seconds, fraction, zone, stream, tag] = matched;
+  const time = Date.parse(`${seconds}${zone}`) * 1000 + Number(fraction);
   if (Number.isNaN(time)) return undefined;
   return {
     time,
     stream: stream === 'stderr' ? 'stderr' : 'stdout',
     full: tag === 'F',
-    text: line.subarray(textAt),
+    text: line.subarray(begin.length),
   };
 };

@@ -2,10 +2,15 @@ import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { hasCode } from '../syscalls/error.ts';
 
-/** A log and its rotated siblings: `path` is the newest, `path.1` the one before. */
+/**
+ * A log and its rotated siblings: `path` is the newest, `path.1` the one before. `path.kept` is a second name of the newest,
+ * until conmon has begun a new one: then it is the one before, and about to become `path.1`.
+ */
+const keptAge = 0.5;
 
 const ageOf = (name: string, base: string): number | undefined => {
   if (name === base) return 0;
+  if (name === `${base}.kept`) return keptAge;
   const suffix = name.startsWith(`${base}.`) ? name.slice(base.length + 1) : '';
   return /^[1-9]\d{0,3}$/.test(suffix) ? Number(suffix) : undefined;
 };
@@ -20,13 +25,15 @@ export const logFiles = async (path: string): Promise<readonly string[]> => {
     if (hasCode(error, 'ENOENT')) return [];
     throw error;
   }
-  return names
+  const found = names
     .flatMap((name) => {
       const age = ageOf(name, base);
-      return age === undefined ? [] : [{ name, age }];
+      return age === undefined ? [] : [{ path: join(dirname(path), name), age }];
     })
-    .toSorted((a, b) => b.age - a.age)
-    .map(({ name }) => join(dirname(path), name));
+    .toSorted((a, b) => b.age - a.age);
+  const kept = found.find(({ age }) => age === keptAge);
+  const twice = kept !== undefined && (await inodeOf(kept.path)) === (await inodeOf(path));
+  return found.filter((each) => !twice || each !== kept).map((each) => each.path);
 };
 
 export interface OpenLog {

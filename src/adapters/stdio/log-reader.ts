@@ -3,13 +3,13 @@ import { basename, dirname } from 'node:path';
 import { Rejection } from '../../domain/rejection.ts';
 import type { ContainerLogs, LogEntry, ReadLogs } from '../../engine/ports/stdio.ts';
 import { hasCode } from '../syscalls/error.ts';
-import { entryTextLimit, parseEntry, textAt } from './cri-format.ts';
+import { entryHeadLimit, entryTextLimit, parseEntry } from './cri-format.ts';
 import { logAfter, logFiles, type OpenLog, openLog } from './log-files.ts';
 import { tailStart } from './log-tail.ts';
 
 const readBytes = 64 * 1024;
 /** Longest line that makes sense, in bytes; more without a line break is damage. */
-const lineLimit = entryTextLimit + textAt + 1;
+const lineLimit = entryTextLimit + entryHeadLimit + 1;
 /** Following relies on being told of changes; this is for file systems that don't tell, in milliseconds. */
 const pollMs = 250;
 

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { tagAt } from './cri-format.ts';
+import { tagOf } from './cri-format.ts';
 import { logFiles, openLog } from './log-files.ts';
 
 /** Bytes read at once, backwards. */
@@ -62,7 +62,7 @@ const backFrom = async (
       const before = end <= 1 ? -1 : buffer.lastIndexOf(lineFeed, end - 2);
       if (before < 0 && position > 0) break;
       const begin = before + 1;
-      if (buffer[begin + tagAt] === full || unfinished) {
+      if (buffer[tagOf(buffer, begin)] === full || unfinished) {
         if (lines === count) return { offset: position + end, lines, complete: true };
         lines++;
       }
