@@ -15,7 +15,8 @@ import { hasCode } from '../syscalls/error.ts';
  *       rootfs/            empty unless the caller mounts there
  *       work/              runc's and criu's logs
  *       log                fifo, the shim's own log
- *       address            the shim's socket, written by the shim
+ *       address            the shim's socket, written by shims of version 2
+ *       bootstrap.json     where and how the shim answers
  *       shim-binary-path   which shim, for containerd's tools
  *       shiplog.json       what adopting and purging need
  *       execs/<id>         one empty file for each exec
@@ -61,12 +62,6 @@ export const readBundle = async (path: string): Promise<BundleRecord | undefined
 
 export const readSpecification = (path: string): Promise<string> =>
   readFile(join(path, 'config.json'), 'utf8');
-
-/** The address that the shim wrote, or undefined before it did. */
-export const readAddress = async (path: string): Promise<string | undefined> => {
-  const text = (await readIfThere(join(path, 'address')))?.trim();
-  return text ? text : undefined;
-};
 
 /**
  * Removes a bundle, without ever going into `rootfs`: where the caller still has a mount there, the directory stays

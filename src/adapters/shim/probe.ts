@@ -3,10 +3,11 @@ import { isRejection } from '../../domain/rejection.ts';
 import type { ProbedTask, TaskKey } from '../../engine/ports/runtime.ts';
 import { type StateResponse, Task } from '../../gen/containerd/task/v2/shim_pb.ts';
 import { Status } from '../../gen/containerd/v1/types/task_pb.ts';
-import { connectTtrpc, type TtrpcClient } from '../ttrpc/client.ts';
-import { listExecs, readAddress } from './bundle.ts';
+import { listExecs } from './bundle.ts';
+import { readEndpoint } from './endpoint.ts';
 import type { ShimTimeouts } from './options.ts';
-import { exitOf, socketPath } from './shim.ts';
+import { exitOf } from './shim.ts';
+import { connectTask, type TaskClient } from './task-client.ts';
 
 /** Asks the shim of one bundle how its task is. Never takes longer than the probe's time, never throws for a bad shim. */
 export const probeBundle = async (
@@ -14,15 +15,12 @@ export const probeBundle = async (
   bundle: string,
   timeouts: ShimTimeouts,
 ): Promise<ProbedTask> => {
-  const address = await readAddress(bundle);
-  if (address === undefined) return { task, state: { status: 'dead' }, execs: [] };
-  let client: TtrpcClient | undefined;
+  const endpoint = await readEndpoint(bundle);
+  if (endpoint === undefined) return { task, state: { status: 'dead' }, execs: [] };
+  let client: TaskClient | undefined;
   try {
     const name = `the shim of ${task.namespace}/${task.id}`;
-    client = await connectTtrpc(
-      { path: socketPath(address), namespace: task.namespace, name },
-      timeouts.probe,
-    );
+    client = await connectTask({ endpoint, namespace: task.namespace, name }, timeouts.probe);
     const [state, execs] = await Promise.all([
       client.call(Task.method.state, { id: task.id }, timeouts.probe),
       liveExecs(client, task, bundle, timeouts),
@@ -55,7 +53,7 @@ const stateOf = (answer: StateResponse): ProbedTask['state'] => {
 
 /** The execs that were begun in this bundle and that the shim still has. */
 const liveExecs = async (
-  client: TtrpcClient,
+  client: TaskClient,
   task: TaskKey,
   bundle: string,
   timeouts: ShimTimeouts,

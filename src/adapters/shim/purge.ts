@@ -6,9 +6,10 @@ import type { Exit, TaskKey } from '../../engine/ports/runtime.ts';
 import { DeleteResponseSchema } from '../../gen/containerd/task/v2/shim_pb.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { UmountFlag, umount } from '../syscalls/mount.ts';
-import { type BundleRecord, readAddress, readBundle, removeBundle, runcRoot } from './bundle.ts';
+import { type BundleRecord, readBundle, removeBundle, runcRoot } from './bundle.ts';
+import { readEndpoint, socketPath } from './endpoint.ts';
 import type { ShimRuntimeOptions, ShimTimeouts } from './options.ts';
-import { exitOf, socketPath } from './shim.ts';
+import { exitOf } from './shim.ts';
 import { runShimAction, runToEnd } from './shim-binary.ts';
 
 /**
@@ -30,8 +31,9 @@ export const purgeBundle = async (
   await killThoseIn(bundle);
   const exit = await shimDelete(task, bundle, record, options, timeouts);
   await runcDelete(task, bundle, record, options, timeouts);
-  const address = await readAddress(bundle);
-  if (address?.startsWith('unix://')) await rm(socketPath(address), { force: true });
+  const endpoint = await readEndpoint(bundle);
+  const socket = endpoint && socketPath(endpoint.address, endpoint.protocol);
+  if (socket?.startsWith('/')) await rm(socket, { force: true });
   unmountRoot(join(bundle, 'rootfs'));
   await removeBundle(bundle);
   return exit;

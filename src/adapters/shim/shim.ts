@@ -4,16 +4,13 @@ import { Timestamp } from '../../domain/identity.ts';
 import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import type { Exit, TaskKey } from '../../engine/ports/runtime.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
-import { connectTtrpc, type TtrpcClient } from '../ttrpc/client.ts';
+import type { Endpoint } from './endpoint.ts';
 import type { ShimTimeouts } from './options.ts';
+import { connectTask, type TaskClient } from './task-client.ts';
 import { turns } from './turns.ts';
 
 /** How often a lost connection is made again before its shim counts as gone. */
 const reconnects = 3;
-
-/** The path behind an address of a shim: `unix://…`, or the name of an abstract socket. */
-export const socketPath = (address: string): string =>
-  address.startsWith('unix://') ? address.slice('unix://'.length) : `\0${address}`;
 
 export const exitOf = (answer: { exitStatus: number; exitedAt?: WireTimestamp | undefined }): Exit => {
   const at = answer.exitedAt;
@@ -34,17 +31,17 @@ export class Shim {
    * for that queue, the start under way waits for the reaper, and no call is answered any more.
    */
   readonly inTurn = turns(1);
-  readonly #address: string;
+  readonly #endpoint: Endpoint;
   readonly #timeouts: ShimTimeouts;
-  #client: TtrpcClient;
+  #client: TaskClient;
   readonly #closeLog: () => void;
   readonly #exits = new Map<string, Promise<Exit | Rejection>>();
   #closing = false;
 
-  private constructor(place: ShimPlace, client: TtrpcClient, closeLog: () => void) {
+  private constructor(place: ShimPlace, client: TaskClient, closeLog: () => void) {
     this.task = place.task;
     this.bundle = place.bundle;
-    this.#address = place.address;
+    this.#endpoint = place.endpoint;
     this.#timeouts = place.timeouts;
     this.#client = client;
     this.#closeLog = closeLog;
@@ -52,7 +49,7 @@ export class Shim {
 
   /** @throws Rejection `unavailable`, `deadline-exceeded` */
   static async connect(place: ShimPlace, closeLog: () => void, timeoutMs: number): Promise<Shim> {
-    return new Shim(place, await connectTtrpc(targetOf(place), timeoutMs), closeLog);
+    return new Shim(place, await connectTask(targetOf(place), timeoutMs), closeLog);
   }
 
   call<I extends DescMessage, O extends DescMessage>(
@@ -134,10 +131,10 @@ export class Shim {
         const place = {
           task: this.task,
           bundle: this.bundle,
-          address: this.#address,
+          endpoint: this.#endpoint,
           timeouts: this.#timeouts,
         };
-        this.#client = await connectTtrpc(targetOf(place), this.#timeouts.connect);
+        this.#client = await connectTask(targetOf(place), this.#timeouts.connect);
         if (this.#closing) this.#client.close();
       } finally {
         this.#reconnecting = undefined;
@@ -150,12 +147,12 @@ export class Shim {
 export interface ShimPlace {
   readonly task: TaskKey;
   readonly bundle: string;
-  readonly address: string;
+  readonly endpoint: Endpoint;
   readonly timeouts: ShimTimeouts;
 }
 
 const targetOf = (place: ShimPlace) => ({
-  path: socketPath(place.address),
+  endpoint: place.endpoint,
   namespace: place.task.namespace,
   name: `the shim of ${place.task.namespace}/${place.task.id}`,
 });

@@ -2,12 +2,12 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { ClientMount } from '../../domain/client-order.ts';
-import { Rejection } from '../../domain/rejection.ts';
 import type { TaskKey } from '../../engine/ports/runtime.ts';
 import type { StdioPaths } from '../../engine/ports/stdio.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
 import { FileType, mknod } from '../syscalls/node.ts';
 import { type BundleRecord, makeBundle } from './bundle.ts';
+import { type Endpoint, parseEndpoint, writeEndpoint } from './endpoint.ts';
 import { copyShimLog } from './log-fifo.ts';
 import type { ShimRuntimeOptions, ShimTimeouts } from './options.ts';
 import { anyBytes } from './runc-options.ts';
@@ -61,11 +61,11 @@ export const startShim = async (
   const closeLog = copyShimLog(bundle, task, options.logger);
   try {
     const stdin = job.options && anyBytes(job.options);
-    const [address, stdio] = await both(
-      shimAddress(task, bundle, record, options, timeouts, stdin),
+    const [endpoint, stdio] = await both(
+      shimEndpoint(task, bundle, record, options, timeouts, stdin),
       specify(job, bundle),
     );
-    const shim = await Shim.connect({ task, bundle, address, timeouts }, closeLog, timeouts.connect);
+    const shim = await Shim.connect({ task, bundle, endpoint, timeouts }, closeLog, timeouts.connect);
     try {
       const rootfs = job.rootfs.map((mount) => ({ ...mount, options: [...mount.options] }));
       const created = await shim.call(
@@ -84,14 +84,14 @@ export const startShim = async (
   }
 };
 
-const shimAddress = async (
+const shimEndpoint = async (
   task: TaskKey,
   bundle: string,
   record: BundleRecord,
   options: ShimRuntimeOptions,
   timeouts: ShimTimeouts,
   stdin: Uint8Array | undefined,
-): Promise<string> => {
+): Promise<Endpoint> => {
   const printed = await runShimAction({
     binary: record.shim,
     args: [
@@ -111,9 +111,7 @@ const shimAddress = async (
     coreScheduling: options.coreScheduling,
     timeoutMs: timeouts.shimStart,
   });
-  const address = printed.toString('utf8').trim();
-  if (address === '' || address.includes('\n')) {
-    throw new Rejection('unavailable', `shim ${record.shim} printed '${address}' instead of its address`);
-  }
-  return address;
+  const endpoint = parseEndpoint(printed.toString('utf8'), record.shim);
+  await writeEndpoint(bundle, endpoint);
+  return endpoint;
 };
