@@ -6,7 +6,7 @@ import { serve } from './adapters/grpc/serve.ts';
 import { bootId, createClock } from './adapters/linux/clock.ts';
 import { pidNamespace } from './adapters/linux/host.ts';
 import { createNames } from './adapters/linux/names.ts';
-import type { Rejection } from './domain/rejection.ts';
+import { Rejection } from './domain/rejection.ts';
 import { apiOf } from './engine/api/api.ts';
 import { proofsApi } from './engine/api/proofs.ts';
 import { Collector } from './engine/collector.ts';
@@ -100,6 +100,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     proofs: proofsApi({ log, ledger, heads, notary, leaves: home.leaves, timeline, program: version }),
     ...copy,
   });
+  const stopping = new AbortController();
   const store = storeOf({
     ledger,
     ports,
@@ -112,6 +113,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       platform: ports.host.platform,
       overlayDirectory: host.overlayDirectory,
     },
+    stopping: stopping.signal,
     ...(lastBoot === boot ? { interruption: { from, until: clock.now().mono + comingBack } } : {}),
   });
   const forwarding = await serveForwarding(
@@ -165,7 +167,13 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   return {
     stop: async (because) => {
       clearTimeout(warming);
-      await Promise.all([server.close(config.timeouts.shutdown), forwarding.close(), metrics?.close()]);
+      const closed = Promise.all([
+        server.close(config.timeouts.shutdown),
+        forwarding.close(),
+        metrics?.close(),
+      ]);
+      stopping.abort(new Rejection('unavailable', 'shiplogd is stopping; try again when it is back'));
+      await closed;
       collector.stop();
       await restarts.stop();
       await supervisor.stop();

@@ -1,6 +1,6 @@
 import type { Fact } from '../domain/event.ts';
 import type { ExecId } from '../domain/identity.ts';
-import { Rejection } from '../domain/rejection.ts';
+import { asRejection, Rejection } from '../domain/rejection.ts';
 import { type Ended, findTask } from '../domain/tasks.ts';
 import type { DomainEvent, World } from '../domain/world.ts';
 import type { Ledger } from './ledger.ts';
@@ -53,15 +53,17 @@ const isOf = (data: object, execId: ExecId | undefined): boolean =>
 
 export interface AwaitEnd {
   readonly signal?: AbortSignal | undefined;
+  /** Fires with the reason when nobody is to wait any more. */
+  readonly stopping?: AbortSignal | undefined;
   /** Only an end from now on counts: the process is about to be started. */
   readonly next?: boolean;
 }
 
-/** Resolves when the log says that a process has ended. @throws Rejection as the signal's reason */
+/** Resolves when the log says that a process has ended. @throws Rejection `cancelled`, or why nobody waits any more */
 export const awaitEnd = (
   ledger: Ledger,
   process: AwaitedProcess,
-  { signal, next = false }: AwaitEnd = {},
+  { signal, stopping, next = false }: AwaitEnd = {},
 ): Promise<Ended | 'gone'> =>
   new Promise((resolve, reject) => {
     const now = next ? undefined : endedIn(ledger.durable.world, process);
@@ -72,17 +74,21 @@ export const awaitEnd = (
     const finish = (settle: () => void) => {
       watch.unsubscribe();
       signal?.removeEventListener('abort', abort);
+      stopping?.removeEventListener('abort', stop);
       settle();
     };
     const abort = () => finish(() => reject(new Rejection('cancelled', 'the caller went away')));
+    const stop = () => finish(() => reject(asRejection(stopping?.reason)));
     const watch = ledger.recorded.subscribe((fact) => {
       const { data } = fact;
       if (!('id' in data) || data.id !== process.id || data.namespace !== process.namespace) return;
       const ended = endedBy(fact, process);
       if (ended !== undefined) finish(() => resolve(ended));
     });
+    signal?.addEventListener('abort', abort, { once: true });
+    stopping?.addEventListener('abort', stop, { once: true });
     if (signal?.aborted) abort();
-    else signal?.addEventListener('abort', abort, { once: true });
+    else if (stopping?.aborted) stop();
   });
 
 /** Milliseconds that the end of a task waits for those of its execs. */

@@ -19,7 +19,7 @@ const waitingEvents = 10_000;
 
 const topicForm = /^(?:\/[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*)+$/;
 
-export const eventService = ({ ports, interruption }: StoreParts): EventService => {
+export const eventService = ({ ports, interruption, stopping }: StoreParts): EventService => {
   const { clock, log } = ports;
   const published = new Feed<PublishedEvent>();
   // A client that comes back after a restart asks for what happens from now on. What ended meanwhile was found before
@@ -43,7 +43,7 @@ export const eventService = ({ ports, interruption }: StoreParts): EventService 
         );
       }
       const wanted = (event: ContainerdEvent): boolean => matches(fieldsOf(event));
-      return told(log, from, published, wanted, signal);
+      return told(log, from, published, wanted, { gone: signal, stopping });
     },
   };
 };
@@ -54,10 +54,10 @@ async function* told(
   from: Position,
   published: Feed<PublishedEvent>,
   wanted: (event: ContainerdEvent) => boolean,
-  signal: AbortSignal,
+  { gone, stopping }: { readonly gone: AbortSignal; readonly stopping: AbortSignal | undefined },
 ): AsyncGenerator<ContainerdEvent> {
   const over = new AbortController();
-  const recorded = follow(log, from, AbortSignal.any([signal, over.signal]));
+  const recorded = follow(log, from, AbortSignal.any([gone, over.signal]));
   const memories = new Memories(log);
   const waiting: ContainerdEvent[] = [];
   let batch: IteratorResult<readonly Recorded[]> | undefined;
@@ -67,6 +67,7 @@ async function* told(
     failure = { error };
     wake();
   };
+  const stop = (): void => fail(stopping?.reason);
   const pull = (): void => {
     recorded.next().then((next) => {
       batch = next;
@@ -79,6 +80,8 @@ async function* told(
     else fail(tooSlow());
     wake();
   });
+  stopping?.addEventListener('abort', stop, { once: true });
+  if (stopping?.aborted) stop();
   try {
     for (pull(); ; ) {
       if (failure) throw failure.error;
@@ -100,6 +103,7 @@ async function* told(
       }
     }
   } finally {
+    stopping?.removeEventListener('abort', stop);
     listening.unsubscribe();
     over.abort();
   }

@@ -26,6 +26,8 @@ export interface StoreParts {
   /** The one that the performers have too: it knows which bytes are being brought and which are going. */
   readonly removals: Removals;
   readonly about: DaemonFacts;
+  /** Fires with the reason when the daemon is to stop: calls that only wait are ended at once. */
+  readonly stopping?: AbortSignal;
   /** Absent where no client can have known a daemon before this one. */
   readonly interruption?: Interruption;
 }

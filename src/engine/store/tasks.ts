@@ -32,7 +32,7 @@ import type { StoreParts } from './parts.ts';
 /** What containerd calls the exit status of a process whose end nobody knows. */
 const unknownExit = 255;
 
-export const taskStore = ({ ledger, runner, ports }: StoreParts): TaskStore => {
+export const taskStore = ({ ledger, runner, ports, stopping }: StoreParts): TaskStore => {
   const { runtime, clock, logger } = ports;
   /** Steps of a client are carried out to their end, also where it goes away meanwhile. */
   const run = async <T>(workflow: Workflow<T>, { cause }: StoreCall): Promise<T> => {
@@ -156,7 +156,7 @@ export const taskStore = ({ ledger, runner, ports }: StoreParts): TaskStore => {
     wait: async (process, { signal: gone }) => {
       const task = shown(process);
       execOf(task, process);
-      const ended = await awaitEnd(ledger, process, { signal: gone });
+      const ended = await awaitEnd(ledger, process, { signal: gone, stopping });
       return ended === 'gone' ? { status: unknownExit, at: clock.now().wall } : exitOf(ended);
     },
   };

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { memoryLog } from '../../../src/adapters/log-memory/memory-log.ts';
 import { ContainerId, ExecId, Namespace, position } from '../../../src/domain/identity.ts';
+import { Rejection } from '../../../src/domain/rejection.ts';
 import { awaitEnd } from '../../../src/engine/ending.ts';
 import { Ledger } from '../../../src/engine/ledger.ts';
 import { type EventInput, eventFrom, factOf } from '../../support/given.ts';
@@ -54,6 +55,16 @@ it('the end of another exec is not taken for that of one the log does not name y
   await ledger.dispatch([{ type: 'record-exec-exit', ...exec('second'), exitCode: 2, exitedAt }], cause);
   expect(await second).toMatchObject({ how: 'exited', exitCode: 2 });
   expect(await awaitEnd(ledger, exec('first'))).toMatchObject({ exitCode: 1 });
+});
+
+it('whoever waits is let go where nobody is to wait any more', async () => {
+  const ledger = await ledgerOf();
+  const stopping = new AbortController();
+  const waiting = awaitEnd(ledger, key, { stopping: stopping.signal });
+  stopping.abort(new Rejection('unavailable', 'stopping'));
+  await expect(waiting).rejects.toMatchObject({ code: 'unavailable', message: 'stopping' });
+  const late = awaitEnd(ledger, key, { stopping: stopping.signal });
+  await expect(late).rejects.toMatchObject({ code: 'unavailable' });
 });
 
 it('the end of a task is the end of its execs, and a container that is gone has no end', async () => {

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { memoryLog } from '../../../../src/adapters/log-memory/memory-log.ts';
 import { type Namespace, position } from '../../../../src/domain/identity.ts';
+import { Rejection } from '../../../../src/domain/rejection.ts';
 import { Ledger } from '../../../../src/engine/ledger.ts';
 import { eventService } from '../../../../src/engine/store/events.ts';
 import type { StoreParts } from '../../../../src/engine/store/parts.ts';
@@ -32,6 +33,18 @@ const firstTold = async (sinceRestartUs: number): Promise<unknown> => {
 
 it('tells a client that comes back soon after a restart what happened since', async () => {
   expect(await firstTold(14_999_999)).toMatchObject({ namespace: 'meanwhile' });
+});
+
+it('ends a subscription with the reason why the daemon stops', async () => {
+  const log = memoryLog();
+  const stopping = new AbortController();
+  const parts = { ports: { clock: realClock, log }, stopping: stopping.signal };
+  const events = eventService(parts as unknown as StoreParts);
+  const subscribed = () => events.subscribe([], undefined, new AbortController().signal);
+  const waiting = subscribed()[Symbol.asyncIterator]().next();
+  stopping.abort(new Rejection('unavailable', 'stopping'));
+  await expect(waiting).rejects.toMatchObject({ code: 'unavailable', message: 'stopping' });
+  await expect(subscribed()[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'unavailable' });
 });
 
 it('tells a client that comes later what happens from then on', async () => {
