@@ -4,6 +4,7 @@ import { createArchives } from './adapters/archive/archives.ts';
 import { createBlobStore } from './adapters/blobs/store.ts';
 import { createExpressions } from './adapters/cel/expressions.ts';
 import type { Config } from './adapters/config/schema.ts';
+import { createConmon } from './adapters/conmon/conmon.ts';
 import { createContainerFiles } from './adapters/linux/container-files.ts';
 import { createHostInspector, hostPlatform, sha256 } from './adapters/linux/host.ts';
 import { createProcessTable } from './adapters/linux/processes.ts';
@@ -25,6 +26,7 @@ import type { Logger } from './engine/ports/logger.ts';
 import type { Ports } from './engine/ports/ports.ts';
 import type { SnapshotStore } from './engine/ports/snapshots.ts';
 import type { TaskKey } from './engine/ports/task-key.ts';
+import { runtimesTogether } from './engine/runtimes.ts';
 
 export interface HostPortsOptions {
   readonly config: Config;
@@ -63,12 +65,12 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
     limits: { stallMs: config.registry.stall_timeout },
     retry: { tries: config.registry.retries + 1 },
   });
-  const stdio = createStdio({
+  const holder = createStdio({
     directory: join(config.state, 'stdio'),
     entry: holderEntry(),
     idleMs: holderIdle,
   });
-  const runtime = await createShimRuntime({
+  const shims = await createShimRuntime({
     stateDirectory: config.state,
     address: config.grpc.address,
     ttrpcAddress: join(config.state, 'shims.sock'),
@@ -89,6 +91,18 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
       shutdown: config.timeouts.shim_shutdown,
     },
   });
+  const conmon = createConmon({
+    stateDirectory: config.state,
+    specification: createSpecifications(),
+    binary: config.runtimes.conmon,
+    runtimeBinary: config.runtimes.binary,
+    runtimeRoot: config.runtimes.root,
+    noNewKeyring: config.runtimes.no_new_keyring,
+    logger,
+    timeouts: { create: config.timeouts.shim_start, call: config.timeouts.shim },
+  });
+  const light = { name: lightRuntime, ...conmon };
+  const { runtime, stdio } = runtimesTogether(light, { runtime: shims, stdio: holder });
   const snapshots = join(config.root, 'overlayfs');
   const containers = join(config.root, 'containers');
   const rootsDirectory = join(config.state, 'roots');
@@ -148,14 +162,20 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
   return {
     ports,
     overlayDirectory: snapshots,
-    warm: () => stdio.warm(),
+    // conmon holds streams itself: where it is the default, the holder starts with the first shim of ours.
+    warm: async () => {
+      if (config.runtimes.default !== lightRuntime) await holder.warm();
+    },
     close: async () => {
       await runtime.close();
-      stdio.disconnect();
+      holder.disconnect();
       await Promise.all([registry.close(), ports.layers.close()]);
     },
   };
 };
+
+/** Containers that name this runtime are run by conmon and an OCI runtime alone, without a shim. */
+const lightRuntime = 'conmon';
 
 /** Milliseconds that the holder of streams stays without streams and without a daemon. */
 const holderIdle = 5000;

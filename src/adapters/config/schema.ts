@@ -169,12 +169,21 @@ const runtimes = z.object({
     .string()
     .min(1, 'must not be empty')
     .prefault('io.containerd.runc.v2')
-    .meta(about('Shim for containers that name none: a name as containerd has it, or an absolute path.')),
+    .meta(
+      about(
+        "For containers that name none: 'conmon' (no shim: the OCI runtime, and conmon for each process), or a shim: a name as containerd has it, or an absolute path.",
+      ),
+    ),
   binary: z
     .string()
     .min(1, 'must not be empty')
     .prefault('runc')
-    .meta(about('OCI runtime that the shim calls: a name on PATH, or an absolute path.')),
+    .meta(about('OCI runtime that is called for containers: a name on PATH, or an absolute path.')),
+  conmon: z
+    .string()
+    .min(1, 'must not be empty')
+    .prefault('conmon')
+    .meta(about('conmon itself: a name on PATH, or an absolute path.')),
   root: optionalPath()
     .prefault('')
     .meta(about("Where it keeps its state, a folder for each namespace; '' is STATE/runc.")),

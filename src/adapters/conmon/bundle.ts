@@ -32,9 +32,12 @@ export const tasksOf = (stateDirectory: string): string => join(stateDirectory, 
 export const bundlePath = (stateDirectory: string, { namespace, id }: TaskKey): string =>
   join(tasksOf(stateDirectory), namespace, id);
 export const execPath = (bundle: string, execId: ExecId): string => join(bundle, 'execs', execId);
-/** The OCI runtime's own folder for a namespace, which shims use too. */
-export const runtimeRoot = (stateDirectory: string, { namespace }: TaskKey): string =>
-  join(stateDirectory, 'runc', namespace);
+/** The OCI runtime's own folder for a namespace, which shims use too. @param root what is set; '' for the usual place */
+export const runtimeRoot = (
+  stateDirectory: string,
+  { namespace }: Pick<TaskKey, 'namespace'>,
+  root: string | undefined,
+): string => join(root || join(stateDirectory, 'runc'), namespace);
 
 export const StreamSettings = z.object({
   terminal: z.boolean(),
@@ -47,6 +50,8 @@ export const TaskRecord = z.object({
   version: z.literal(1),
   /** OCI runtime that made it. */
   runtimeBinary: z.string().min(1),
+  /** Where that keeps what it has of the namespace. */
+  runtimeRoot: z.string().startsWith('/'),
 });
 export type TaskRecord = z.infer<typeof TaskRecord>;
 

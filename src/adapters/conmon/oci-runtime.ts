@@ -3,7 +3,7 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { isRejection, Rejection } from '../../domain/rejection.ts';
 import type { TaskKey } from '../../engine/ports/task-key.ts';
-import { runtimeRoot } from './bundle.ts';
+import type { TaskRecord } from './bundle.ts';
 import { commandEnvironment, runCommand } from './command.ts';
 import type { ConmonTimeouts } from './options.ts';
 import { startFailure } from './start-failure.ts';
@@ -37,15 +37,9 @@ export class OciRuntime {
   readonly #bundle: string;
   readonly #timeouts: ConmonTimeouts;
 
-  constructor(
-    binary: string,
-    task: TaskKey,
-    bundle: string,
-    stateDirectory: string,
-    timeouts: ConmonTimeouts,
-  ) {
-    this.#binary = binary;
-    this.#root = runtimeRoot(stateDirectory, task);
+  constructor(record: TaskRecord, task: TaskKey, bundle: string, timeouts: ConmonTimeouts) {
+    this.#binary = record.runtimeBinary;
+    this.#root = record.runtimeRoot;
     this.#id = task.id;
     this.#bundle = bundle;
     this.#timeouts = timeouts;

@@ -11,6 +11,10 @@ export interface ConmonOptions {
   readonly binary?: string;
   /** OCI runtime where the task names none; `runc` when absent. */
   readonly runtimeBinary?: string;
+  /** Where it keeps its state, a folder for each namespace; a folder of the state directory when absent or empty. */
+  readonly runtimeRoot?: string;
+  /** Containers keep the session keyring of their conmon. */
+  readonly noNewKeyring?: boolean;
   readonly logger: Logger;
   readonly timeouts?: Partial<ConmonTimeouts>;
   /** OCI runtimes that may be creating at once; 16 when absent. */

@@ -18,7 +18,6 @@ import {
   writePart,
 } from './bundle.ts';
 import { controlGroupOf } from './control-group.ts';
-import { findProgram } from './oci-runtime.ts';
 import { probeBundle } from './probe.ts';
 import { purgeBundle } from './purge.ts';
 import { nameOf, type Tasks } from './tasks.ts';
@@ -79,13 +78,13 @@ export const conmonRuntime = (
     const bundle = tasks.bundleOf(task);
     if (hasRecord(bundle))
       throw new Rejection('already-exists', `task ${nameOf(task)} exists; delete it first`);
-    const runtimeBinary = findProgram(runtime.binary ?? options.runtimeBinary ?? 'runc');
+    const record = tasks.recordFor(task, runtime.binary);
     makeDirectory(bundle);
-    writePart(bundle, 'record', { version: 1, runtimeBinary }, 'wx');
+    writePart(bundle, 'record', record, 'wx');
     const ready = specify(request, bundle);
     try {
       return await creates(async () => {
-        const { pid } = await tasks.begin(task, runtimeBinary, ready);
+        const { pid } = await tasks.begin(task, record, ready);
         if (!request.config.process.terminal) await ownPipes(pid, request.config);
         return { pid };
       });

@@ -9,8 +9,10 @@ import {
   execPath,
   readRecord,
   readStreams,
+  runtimeRoot,
   type StreamSettings,
   sawOom,
+  type TaskRecord,
   writePart,
 } from './bundle.ts';
 import { Held } from './held.ts';
@@ -58,8 +60,17 @@ export class Tasks {
   /** The OCI runtime that made it. */
   runtimeOf(task: TaskKey): OciRuntime {
     const bundle = this.bundleOf(task);
-    const binary = readRecord(bundle)?.runtimeBinary ?? this.options.runtimeBinary ?? 'runc';
-    return new OciRuntime(binary, task, bundle, this.options.stateDirectory, this.timeouts);
+    return new OciRuntime(readRecord(bundle) ?? this.recordFor(task), task, bundle, this.timeouts);
+  }
+
+  /** For a task that is yet to be made. @param binary its own OCI runtime, where it names one */
+  recordFor({ namespace }: TaskKey, binary?: string): TaskRecord {
+    const { stateDirectory, runtimeBinary = 'runc', runtimeRoot: root } = this.options;
+    return {
+      version: 1,
+      runtimeBinary: findProgram(binary ?? runtimeBinary),
+      runtimeRoot: runtimeRoot(stateDirectory, { namespace }, root),
+    };
   }
 
   held(task: TaskKey, execId?: ExecId): Held | undefined {
@@ -102,11 +113,7 @@ export class Tasks {
   }
 
   /** Starts conmon for the task, and so creates it. */
-  async begin(
-    task: TaskKey,
-    binary: string,
-    ready: Promise<unknown>,
-  ): Promise<{ readonly pid: number; readonly held: Held }> {
+  async begin(task: TaskKey, record: TaskRecord, ready: Promise<unknown>): Promise<{ readonly pid: number }> {
     const bundle = this.bundleOf(task);
     const settings = readStreams(bundle);
     if (settings === undefined)
@@ -121,16 +128,16 @@ export class Tasks {
       logging.push('--log-size-max', String(log.prepare()));
       this.#logs.set(nameOf(task), log);
     }
-    const started = await this.#start(task, held, binary, { args: logging, ready });
+    const { pid } = await this.#start(task, held, record, { args: logging, ready });
     this.#look(task, held);
-    return { pid: started.pid, held };
+    return { pid };
   }
 
   /** Starts conmon for an extra process, and so the process. */
   async beginExec(task: TaskKey, execId: ExecId, held: Held): Promise<number> {
     const specification = join(held.directory, 'specification.json');
     const followed = held.hub.followed;
-    const { pid } = await this.#start(task, held, this.#binaryOf(task), {
+    const { pid } = await this.#start(task, held, this.#recordOf(task), {
       args: [
         ...['--log-path', 'none', '--exec', '--exec-process-spec', specification],
         ...(followed ? ['--exec-attach'] : []),
@@ -165,16 +172,16 @@ export class Tasks {
     this.#watchers.clear();
   }
 
-  #binaryOf(task: TaskKey): string {
+  #recordOf(task: TaskKey): TaskRecord {
     const record = readRecord(this.bundleOf(task));
-    if (record) return record.runtimeBinary;
+    if (record) return record;
     throw new Rejection('not-found', `task ${nameOf(task)} is not there`);
   }
 
   async #start(
     task: TaskKey,
     held: Held,
-    binary: string,
+    record: TaskRecord,
     job: Pick<ConmonJob, 'ready' | 'attachable'> & {
       readonly args: readonly string[];
       readonly cuuid?: string;
@@ -182,7 +189,7 @@ export class Tasks {
   ): Promise<StartedConmon> {
     const { directory, settings } = held;
     const { terminal, stdin } = settings;
-    const runtimeArguments = globalArguments(join(this.options.stateDirectory, 'runc', task.namespace));
+    const runtimeArguments = globalArguments(record.runtimeRoot);
     const started = await startConmon({
       binary: findProgram(this.options.binary ?? 'conmon'),
       directory,
@@ -193,7 +200,12 @@ export class Tasks {
         ...['--api-version', '1', '--sync', '--full-attach', '--no-sync-log'],
         ...['--cid', task.id, '--cuuid', job.cuuid ?? task.id, '--bundle', directory],
         ...['--container-pidfile', join(directory, 'pid'), '--exit-dir', join(directory, 'exit')],
-        ...['--runtime', binary, ...runtimeArguments.flatMap((each) => ['--runtime-arg', each])],
+        ...[
+          '--runtime',
+          record.runtimeBinary,
+          ...runtimeArguments.flatMap((each) => ['--runtime-arg', each]),
+        ],
+        ...(this.options.noNewKeyring ? ['--no-new-keyring'] : []),
         // A terminal takes input in any case, and is not closed when a client leaves.
         ...(terminal ? ['--terminal'] : stdin ? ['--stdin'] : []),
         ...job.args,

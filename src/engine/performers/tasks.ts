@@ -94,7 +94,11 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
       const task = taskKeyOf(container);
       const { terminal, stdin } = container.config.process;
       const parts = [
-        openStreams(task, { terminal, stdin, log: host.logOf(task) }, context),
+        openStreams(
+          task,
+          { terminal, stdin, log: host.logOf(task), runtime: container.runtime.name },
+          context,
+        ),
         containerFiles.readSecrets(task),
         mountRoot(task, container.config.namespaces, root),
       ] as const;

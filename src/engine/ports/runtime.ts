@@ -10,7 +10,7 @@ import type { TaskKey } from './task-key.ts';
 export type { TaskKey } from './task-key.ts';
 
 /**
- * Runs tasks: one process tree per container, kept alive by something that outlives the daemon (a shim).
+ * Runs tasks: one process tree per container, kept alive by something that outlives the daemon (a shim, or conmon).
  *
  * Life of a task. The log names the intent before each call here, and the outcome after it. `create` makes the bundle and
  * a created but not yet running process; `start` lets it run; `wait` resolves once with its exit, also when it exited
@@ -108,9 +108,9 @@ export interface TaskOrder extends Omit<CreateTask, 'secrets' | 'stdio'> {
 }
 
 export interface RuntimeChoice {
-  /** containerd's name, such as `io.containerd.runc.v2`, or the absolute path of a shim. */
+  /** `conmon`, or a shim: containerd's name, such as `io.containerd.runc.v2`, or an absolute path. */
   readonly name: string;
-  /** The OCI runtime that the shim calls; its default when absent. */
+  /** The OCI runtime that is called; its default when absent. */
   readonly binary?: string | undefined;
 }
 

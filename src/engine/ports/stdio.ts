@@ -35,6 +35,8 @@ export interface StdioOptions {
   readonly stdin: boolean;
   /** Where output is kept; absent for execs. */
   readonly log?: LogFileOptions;
+  /** Name of the container's runtime, which may hold the streams itself; absent for execs. */
+  readonly runtime?: string;
 }
 
 export interface LogFileOptions {
