@@ -172,7 +172,7 @@ const taskIn = (world: World, { namespace, id }: ProcessName): Task => {
   const task = findTask(world.task, namespace, id);
   if (isShown(task)) return task;
   if (!findContainer(world.container, namespace, id)) throw noContainer(namespace, id);
-  throw new Rejection('not-found', `task ${id} not found: not found`);
+  throw new Rejection('not-found', `task ${id} not found`);
 };
 
 /** @throws Rejection `not-found`; undefined where the task itself is meant */
