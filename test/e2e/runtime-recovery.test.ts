@@ -3,16 +3,18 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { TaskKey } from '../../src/engine/ports/runtime.ts';
 import { missingHere } from '../support/machine.ts';
-import { makeRuntimeHost, type RuntimeHost } from '../support/runtime-host.ts';
+import { type Keeping, makeRuntimeHost, type RuntimeHost } from '../support/runtime-host.ts';
 import { type ConfigOverrides, containerConfig } from '../support/task.ts';
 
-const missing = missingHere({ root: true, programs: ['runc', 'containerd-shim-runc-v2'] });
-const suite = missing ? `tasks outlive the daemon (skipped: ${missing})` : 'tasks outlive the daemon';
+const missing = missingHere({ root: true, programs: ['runc', 'conmon', 'containerd-shim-runc-v2'] });
+const suite = missing
+  ? `tasks kept by a %s outlive the daemon (skipped: ${missing})`
+  : 'tasks kept by a %s outlive the daemon';
 
-describe.skipIf(missing)(suite, () => {
+describe.skipIf(missing).each<Keeping>(['shim', 'conmon'])(suite, (keeping) => {
   let host: RuntimeHost;
   beforeAll(async () => {
-    host = await makeRuntimeHost('recovery');
+    host = await makeRuntimeHost('recovery', keeping);
   });
   afterAll(() => host?.close());
   afterEach(async () => {
@@ -23,7 +25,13 @@ describe.skipIf(missing)(suite, () => {
   const sh = (script: string, overrides: ConfigOverrides = {}) =>
     containerConfig(['sh', '-c', script], overrides);
   const bundle = (task: TaskKey): string =>
-    join(host.directory, 'run/io.containerd.runtime.v2.task', task.namespace, task.id);
+    join(
+      host.directory,
+      'run',
+      keeping === 'shim' ? 'io.containerd.runtime.v2.task' : 'conmon',
+      task.namespace,
+      task.id,
+    );
   const running = async (id: string, script = 'sleep 100'): Promise<{ task: TaskKey; pid: number }> => {
     const task = await host.create(id, sh(script));
     return { task, ...(await host.runtime.start(task)) };
@@ -36,8 +44,8 @@ describe.skipIf(missing)(suite, () => {
       return false;
     }
   };
-  /** The shim works in its bundle. */
-  const shimsOf = (task: TaskKey): number[] =>
+  /** Shim and conmon work in their bundle. */
+  const keepersOf = (task: TaskKey): number[] =>
     readdirSync('/proc').flatMap((name) => {
       try {
         return readlinkSync(`/proc/${name}/cwd`) === bundle(task) ? [Number(name)] : [];
@@ -67,7 +75,10 @@ describe.skipIf(missing)(suite, () => {
     expect((await host.runtime.wait(task)).code).toBe(4);
     await host.stdio.drained(task, 5000);
     expect(await host.output(task)).toBe('hi\nbye\n');
-    const socket = readFileSync(join(bundle(task), 'address'), 'utf8').replace('unix://', '');
+    const socket =
+      keeping === 'conmon'
+        ? join(bundle(task), 'ctl')
+        : readFileSync(join(bundle(task), 'address'), 'utf8').replace('unix://', '');
     expect(existsSync(socket)).toBe(true);
     await host.runtime.delete(task);
     expect(leftovers(task).concat(existsSync(socket) ? [socket] : [])).toEqual([]);
@@ -75,8 +86,7 @@ describe.skipIf(missing)(suite, () => {
   it('that exited meanwhile give their real exit, and their output is in the log', async () => {
     const begun = Date.now();
     const { task, pid } = await running('gone', 'sleep 0.3; seq 1 20000; exit 9');
-    await host.runtime.close();
-    host.stdio.disconnect();
+    await host.letGo();
     await expect.poll(() => alive(pid), { timeout: 10_000 }).toBe(false);
     const ended = Date.now();
     await host.restart();
@@ -94,7 +104,7 @@ describe.skipIf(missing)(suite, () => {
   it('reject a wait as unavailable when their shim is killed, and purging leaves nothing', async () => {
     const { task, pid } = await running('killed');
     const waiting = host.runtime.wait(task);
-    for (const shim of shimsOf(task)) process.kill(shim, 'SIGKILL');
+    for (const shim of keepersOf(task)) process.kill(shim, 'SIGKILL');
     await expect(waiting).rejects.toMatchObject({ code: 'unavailable' });
     expect(await host.runtime.probe()).toEqual([{ task, state: { status: 'dead' }, execs: [] }]);
     expect(alive(pid)).toBe(true);
@@ -107,10 +117,10 @@ describe.skipIf(missing)(suite, () => {
   it('with a hung shim do not delay the others, and can be purged', async () => {
     const hung = await running('hung');
     const fine = await running('fine');
-    const shims = shimsOf(hung.task);
+    const shims = keepersOf(hung.task);
     expect(shims).toHaveLength(1);
     const score = (pid: number | 'self') => Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'));
-    expect(score(shims[0] ?? 'self')).toBe(score('self') + 1);
+    if (keeping === 'shim') expect(score(shims[0] ?? 'self')).toBe(score('self') + 1);
     for (const shim of shims) process.kill(shim, 'SIGSTOP');
     await host.restart({ timeouts: { probe: 400 } });
     const begun = performance.now();

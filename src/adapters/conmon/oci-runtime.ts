@@ -3,23 +3,28 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { isRejection, Rejection } from '../../domain/rejection.ts';
 import type { TaskKey } from '../../engine/ports/task-key.ts';
+import { hasCode } from '../syscalls/error.ts';
 import type { TaskRecord } from './bundle.ts';
 import { commandEnvironment, runCommand } from './command.ts';
 import type { ConmonTimeouts } from './options.ts';
 import { startFailure } from './start-failure.ts';
 
+const isExecutable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return false;
+    throw error;
+  }
+};
+
 /** The program's absolute path. @throws Rejection `not-found` where no folder of PATH has it */
 export const findProgram = (name: string): string => {
   const folders = (commandEnvironment().PATH ?? '').split(delimiter).filter(isAbsolute);
   const candidates = isAbsolute(name) ? [name] : folders.map((folder) => join(folder, name));
-  for (const candidate of candidates) {
-    try {
-      accessSync(candidate, constants.X_OK);
-      return candidate;
-    } catch {
-      // The next folder may have it.
-    }
-  }
+  const found = candidates.find(isExecutable);
+  if (found !== undefined) return found;
   throw new Rejection('not-found', `no executable ${name} in PATH; install it or name its path`);
 };
 
