@@ -6,6 +6,7 @@ import { serve } from './adapters/grpc/serve.ts';
 import { bootId, createClock } from './adapters/linux/clock.ts';
 import { pidNamespace } from './adapters/linux/host.ts';
 import { createNames } from './adapters/linux/names.ts';
+import { describeRuntime } from './adapters/shim/describe.ts';
 import { Rejection } from './domain/rejection.ts';
 import { apiOf } from './engine/api/api.ts';
 import { proofsApi } from './engine/api/proofs.ts';
@@ -16,7 +17,8 @@ import { performersOf } from './engine/performers.ts';
 import type { Logger } from './engine/ports/logger.ts';
 import { recover } from './engine/recover.ts';
 import { RestartMonitor } from './engine/restart-monitor.ts';
-import { restartPlugin } from './engine/store/plugins.ts';
+import { SandboxKeeper } from './engine/sandbox-keeper.ts';
+import { disablingWarnings, requirePlugins, restartPlugin } from './engine/store/plugins.ts';
 import { storeOf } from './engine/store/store.ts';
 import { Supervisor } from './engine/supervisor.ts';
 import { WorkflowRunner } from './engine/workflow-runner.ts';
@@ -119,10 +121,15 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   const forwarding = await serveForwarding(
     config.ttrpc.address || `${config.grpc.address}.ttrpc`,
     store.events,
+      disabledPlugins: config.plugins.disabled,
+      describeRuntime,
   );
   const server = await serve({
     address: config.grpc.address,
     owner: { uid: config.grpc.uid, gid: config.grpc.gid },
+  const plugins = store.introspection.plugins([]);
+  requirePlugins(plugins, config.plugins.required);
+  for (const warning of disablingWarnings(plugins, config.plugins.disabled)) logger.warn(warning);
     messageBytes: {
       receive: config.grpc.max_recv_message_bytes,
       send: config.grpc.max_send_message_bytes,

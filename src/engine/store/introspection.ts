@@ -2,10 +2,10 @@ import { Rejection } from '../../domain/rejection.ts';
 import { containerdFilter, type FieldOf } from '../../projections/containerd-filters.ts';
 import type { Introspection, Plugin } from '../ports/store/introspection.ts';
 import type { StoreParts } from './parts.ts';
-import { pluginsOf } from './plugins.ts';
+import { pluginsOf, runtimePlugin } from './plugins.ts';
 
-export const introspection = ({ ledger, about }: StoreParts): Introspection => {
-  const all = pluginsOf(about);
+export const introspection = ({ ledger, ports, about }: StoreParts): Introspection => {
+  const all = pluginsOf(about, ports.snapshotters);
   return {
     server: () => ({
       uuid: ledger.durable.world.host.hostId,
@@ -21,8 +21,17 @@ export const introspection = ({ ledger, about }: StoreParts): Introspection => {
       if (found) return found;
       throw new Rejection('not-found', `plugin "${type}.${id}": not found`);
     },
+    runtimeInfo: async ({ type, id }, { runtime, options }) => {
+      if (type === runtimePlugin.type && id === runtimePlugin.id && about.describeRuntime !== undefined) {
+        return about.describeRuntime(runtime || defaultRuntime, options);
+      }
+      throw new Rejection('unimplemented', `plugin "${type}.${id}" has nothing to tell: not implemented`);
+    },
   };
 };
+
+/** Asked for where a client names none, as in containerd. */
+const defaultRuntime = 'io.containerd.runc.v2';
 
 const fieldsOf =
   ({ type, id, capabilities }: Plugin): FieldOf =>

@@ -1,4 +1,7 @@
+import type { AnyValue } from '../../domain/any-value.ts';
 import type { Platform } from '../../domain/identity.ts';
+import { Rejection } from '../../domain/rejection.ts';
+import type { Snapshotters } from '../ports/snapshotters.ts';
 import type { Plugin } from '../ports/store/introspection.ts';
 
 /** Facts of the daemon that it tells its clients. */
@@ -8,10 +11,19 @@ export interface DaemonFacts {
   readonly pidNamespace: bigint;
   readonly platform: Platform;
   readonly overlayDirectory: string;
+  /** Parts that the configuration leaves out, as TYPE.ID. */
+  readonly disabledPlugins?: readonly string[];
+  /** What the shim of a runtime tells of itself; absent where no runtime can be asked. */
+  readonly describeRuntime?: (runtime: string, options: AnyValue | undefined) => Promise<AnyValue>;
 }
 
 /** containerd's name of what restarts containers by their labels. */
 export const restartPlugin = 'io.containerd.internal.v1.restart';
+
+/** What runs tasks; its information is that of a shim. */
+export const runtimePlugin = { type: 'io.containerd.runtime.v2', id: 'task' };
+
+const snapshotterType = 'io.containerd.snapshotter.v1';
 
 /** Services that clients can call, by containerd's names of them. */
 const services = [
@@ -29,35 +41,84 @@ const services = [
   'version',
 ];
 
-/** Snapshotters that containerd has and Shiplog has not. */
-const absent = ['btrfs', 'native'];
+/** Snapshotters of containerd's that Shiplog does not bring. */
+const unknown = ['aufs', 'btrfs', 'devmapper', 'zfs'];
 
 const plain = { requires: [], platforms: [], exports: {}, capabilities: [] };
 
-/** What Shiplog has of containerd's parts, and the snapshotters that it leaves out. */
-export const pluginsOf = ({ platform, overlayDirectory }: DaemonFacts): readonly Plugin[] => {
-  const here = { ...plain, platforms: [platform] };
-  const snapshotter = 'io.containerd.snapshotter.v1';
+const nameOf = ({ type, id }: Pick<Plugin, 'type' | 'id'>): string => `${type}.${id}`;
+
+const snapshotterPlugins = (
+  { platform, overlayDirectory }: DaemonFacts,
+  { local, remote, absent }: Snapshotters,
+): readonly Plugin[] => {
+  const here = { ...plain, type: snapshotterType, platforms: [platform] };
+  const root = overlayDirectory.slice(0, overlayDirectory.lastIndexOf('/'));
+  const names: string[] = [...local.keys(), ...remote.keys(), ...absent.keys()];
+  const skip = (id: string, because: string) => ({
+    ...here,
+    id,
+    skipped: /skip plugin/.test(because) ? because : `${because}: skip plugin`,
+  });
   return [
-    { ...plain, type: 'io.containerd.content.v1', id: 'content' },
-    {
+    ...[...local.keys()].map((id) => ({
       ...here,
-      type: snapshotter,
-      id: 'overlayfs',
-      exports: { root: overlayDirectory },
-      capabilities: ['rebase'],
-    },
-    ...absent.map((id) => ({
-      ...here,
-      type: snapshotter,
       id,
-      skipped: `Shiplog has no snapshotter '${id}'; use overlayfs: skip plugin`,
+      exports: { root: `${root}/${id}` },
+      capabilities: ['rebase'],
     })),
+    ...[...remote.keys()].map((id) => ({ ...here, id })),
+    ...[...absent].map(([id, because]) => skip(id, because)),
+    ...unknown
+      .filter((id) => !names.includes(id))
+      .map((id) => skip(id, `Shiplog has no snapshotter '${id}'; use overlayfs, or a proxy plugin`)),
+  ];
+};
+
+/** What Shiplog has of containerd's parts, and what it leaves out. */
+export const pluginsOf = (facts: DaemonFacts, snapshotters: Snapshotters): readonly Plugin[] => {
+  const here = { ...plain, platforms: [facts.platform] };
+  const stored = ['io.containerd.metadata.v1'];
+  const all: readonly Plugin[] = [
+    { ...plain, type: 'io.containerd.content.v1', id: 'content' },
+    ...snapshotterPlugins(facts, snapshotters),
     { ...plain, type: 'io.containerd.metadata.v1', id: 'log' },
-    { ...here, type: 'io.containerd.differ.v1', id: 'walking', requires: ['io.containerd.metadata.v1'] },
+    { ...here, type: 'io.containerd.differ.v1', id: 'walking', requires: stored },
     { ...plain, type: 'io.containerd.event.v1', id: 'exchange' },
-    { ...plain, type: 'io.containerd.gc.v1', id: 'scheduler', requires: ['io.containerd.metadata.v1'] },
-    { ...here, type: 'io.containerd.runtime.v2', id: 'task', requires: ['io.containerd.metadata.v1'] },
+    { ...plain, type: 'io.containerd.gc.v1', id: 'scheduler', requires: stored },
+    {
+      ...plain,
+      type: 'io.containerd.internal.v1',
+      id: 'restart',
+      capabilities: ['no', 'always', 'on-failure', 'unless-stopped'],
+    },
+    { ...here, ...runtimePlugin, requires: stored },
     ...services.map((id) => ({ ...plain, type: 'io.containerd.grpc.v1', id })),
   ];
+  // As in containerd, what is disabled is not spoken of.
+  return all.filter((plugin) => nameOf(plugin) !== restartPlugin || !isDisabled(facts, restartPlugin));
+};
+
+export const isDisabled = ({ disabledPlugins = [] }: DaemonFacts, plugin: string): boolean =>
+  disabledPlugins.includes(plugin);
+
+/** What is said of parts that are to be left out and can't be; of those that Shiplog does not have there is nothing to say. */
+export const disablingWarnings = (
+  plugins: readonly Plugin[],
+  disabled: readonly string[],
+): readonly string[] =>
+  plugins
+    .map(nameOf)
+    .filter((name) => name !== restartPlugin && disabled.includes(name))
+    .map((name) => `plugins.disabled: ${name} is a part that can't be left out; it is there all the same`);
+
+/** @throws Rejection `failed-precondition` naming every part that has to be there and is not */
+export const requirePlugins = (plugins: readonly Plugin[], required: readonly string[]): void => {
+  const there = plugins.filter(({ skipped }) => skipped === undefined).map(nameOf);
+  const missing = required.filter((name) => !there.includes(name));
+  if (missing.length === 0) return;
+  throw new Rejection(
+    'failed-precondition',
+    `plugins.required: ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not there; shiplogd does not start without`,
+  );
 };

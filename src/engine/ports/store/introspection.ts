@@ -1,3 +1,4 @@
+import type { AnyValue } from '../../../domain/any-value.ts';
 import type { Platform } from '../../../domain/identity.ts';
 
 /** A part of the daemon, by the names that containerd has for such parts. */
@@ -32,4 +33,13 @@ export interface Introspection {
   plugins(filters: readonly string[]): readonly Plugin[];
   /** @throws Rejection `not-found` */
   plugin(type: string, id: string): Plugin;
+  /**
+   * What the shim of a runtime tells of itself, where the plugin is the one that runs tasks.
+   * @param asked runtime by name or path, containerd's own where it is empty; options as a task's
+   * @throws Rejection `not-found`; `unimplemented` for other plugins; `unavailable` where the shim can't tell
+   */
+  runtimeInfo(
+    plugin: Pick<Plugin, 'type' | 'id'>,
+    asked: { readonly runtime: string; readonly options: AnyValue | undefined },
+  ): Promise<AnyValue>;
 }
