@@ -14,10 +14,10 @@ import { openSidecars, type Sidecars } from './index/sidecars.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { WriterLock } from './lock.ts';
 import type { LogFiles } from './log-files.ts';
+import { Pace } from './pace.ts';
 import { readBackward, readForward } from './read.ts';
 import { realDisk } from './real-disk.ts';
 import { makeDirectory, recover, type TornTail } from './recover.ts';
-import { Sealer } from './sealer.ts';
 import type { Segment } from './segment.ts';
 import { type Continuation, SegmentWriter } from './segment-writer.ts';
 
@@ -67,8 +67,8 @@ export const openFileLog = async (options: FileLogOptions): Promise<OpenFileLog>
       building: disk === realDisk,
       warn: options.warn ?? (() => undefined),
     });
-    const sealer = disk === realDisk ? new Sealer() : undefined;
-    return new FileLog({ ...found, sealer, disk, directory, lock, writer, sidecars });
+    const pace = disk === realDisk ? new Pace() : undefined;
+    return new FileLog({ ...found, pace, disk, directory, lock, writer, sidecars });
   } catch (error) {
     lock?.release();
     throw ioRejection(error, directory);
@@ -86,8 +86,8 @@ interface Parts {
   readonly logId: string;
   readonly lock: WriterLock;
   readonly writer: SegmentWriter;
-  /** Absent over a simulated disk: all of it runs on one thread then. */
-  readonly sealer: Sealer | undefined;
+  /** Absent over a simulated disk, where nothing may depend on the machine's time. */
+  readonly pace: Pace | undefined;
   readonly sidecars: Sidecars;
   readonly segments: Segment[];
   readonly archives: readonly string[];
@@ -129,6 +129,8 @@ class FileLog implements OpenFileLog {
   #waiters: Waiter[] = [];
   /** The write under way. */
   #cycle: Promise<void> | undefined;
+  /** How many wait for the write under way to end before another begins. */
+  #held = 0;
   /** Whether a write begins after this turn. */
   #turning = false;
   /** Whether the last write was of one event: then nobody else is about to append. */
@@ -260,11 +262,12 @@ class FileLog implements OpenFileLog {
   /**
    * Sees to it that what was handed over gets written. Usually after a turn of the event loop, so that everybody whom the
    * last write woke can append again and share the next sync. At once where one appender is alone, and where there is
-   * enough for the disk to work on while the rest is still being encoded.
+   * enough for the disk to work on while the rest is still being encoded, unless the disk is what everybody waits for.
    */
   #schedule(): void {
     if (this.#cycle !== undefined) return;
-    if (this.#alone || this.#filling.length >= EAGER_BYTES) {
+    const enough = this.#filling.length >= EAGER_BYTES && this.#parts.pace?.diskBound !== true;
+    if (this.#alone || enough) {
       this.#begin();
     } else if (!this.#turning) {
       this.#turning = true;
@@ -276,23 +279,24 @@ class FileLog implements OpenFileLog {
   }
 
   #begin(): void {
-    if (this.#cycle !== undefined || this.#filling.length === 0) return;
-    this.#cycle = this.#writeOnce().then(() => {
-      this.#cycle = undefined;
-      if (this.#filling.length > 0) this.#schedule();
-    });
+    if (this.#cycle !== undefined || this.#filling.length === 0 || this.#held > 0) return;
+    this.#cycle = this.#writeOnce();
   }
 
   async #writeOnce(): Promise<void> {
     [this.#filling, this.#writing] = [this.#writing, this.#filling];
     const next = this.#head;
+    let chain: string;
     try {
-      this.#succeed({ next, chain: await this.#write() });
+      chain = await this.#write();
     } catch (error) {
       const left = await this.#parts.writer.takeBack();
+      this.#cycle = undefined;
       this.#fail(refusalOf(error, left, this.#parts.directory));
+      return;
     }
-    this.#writing.clear();
+    this.#cycle = undefined;
+    this.#succeed({ next, chain });
   }
 
   /**
@@ -300,19 +304,18 @@ class FileLog implements OpenFileLog {
    * @returns the chain hash after what it wrote
    */
   async #write(): Promise<string> {
-    const { writer, sealer } = this.#parts;
+    const { writer } = this.#parts;
     if (!writer.isReady) await writer.ready(this.#continuation);
-    const { chain: before } = this.#durable;
-    const chain = sealer?.takes(this.#writing.length)
-      ? await this.#writing.sealApart(sealer, writer.synced, before)
-      : this.#writing.seal(writer.synced, before);
+    const chain = this.#writing.seal(writer.synced, this.#durable.chain);
     await writer.write(this.#writing.sealed);
     return chain;
   }
 
   /** Between two writes, as one of them. */
   async #seal(): Promise<void> {
+    this.#held += 1;
     while (this.#cycle !== undefined) await this.#cycle;
+    this.#held -= 1;
     const sealed = this.#parts.writer.seal(this.#continuation);
     const over = (): void => {
       this.#cycle = undefined;
@@ -331,19 +334,23 @@ class FileLog implements OpenFileLog {
     return { base: Number(this.#durable.next), chain: this.#durable.chain };
   }
 
+  /** The next write begins before those who waited for this one hear of it, so that the disk works while they encode. */
   #succeed(reached: Place): void {
     this.#alone = reached.next - this.#durable.next === 1n;
+    this.#parts.pace?.note();
     this.#parts.writer.commit(this.#writing);
     this.#durable = reached;
     this.#parts.sidecars.notice();
     this.#marked = false;
+    this.#deliver();
+    this.#writing.clear();
+    if (this.#filling.length > 0) this.#schedule();
     const waiting = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiting) {
       if (waiter.until <= reached.next) waiter.resolve(waiter.until);
       else this.#waiters.push(waiter);
     }
-    this.#deliver();
   }
 
   /** Gives up everything that is not durable. */
@@ -378,7 +385,6 @@ class FileLog implements OpenFileLog {
       if (!this.#marked) await this.#mark();
     } finally {
       await this.#parts.sidecars.close();
-      await this.#parts.sealer?.close();
       await this.#parts.writer.close();
       this.#parts.lock.release();
     }

@@ -56,7 +56,8 @@ export const CHAIN_START = '\0'.repeat(32);
 export const chainHex = (chain: string): string => Buffer.from(chain, 'latin1').toString('hex');
 
 export const writeU64 = (bytes: Buffer, value: number, at: number): void => {
-  bytes.writeUInt32LE(value % 0x1_0000_0000, at);
+  // The low 32 bits, of any whole number below 2^53.
+  bytes.writeUInt32LE(value >>> 0, at);
   bytes.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 4);
 };
 /** Exact below 2^53; more events than a host will ever log. */

@@ -10,7 +10,6 @@ import {
   writeU64,
 } from './format.ts';
 import { sealGroups } from './seal.ts';
-import type { Sealer } from './sealer.ts';
 
 const INITIAL_BYTES = 256 * 1024;
 /** A buffer that grew past this in a burst is let go afterwards. */
@@ -90,23 +89,13 @@ export class GroupBuffer {
   }
 
   /**
-   * Finishes the groups for writing, here.
+   * Finishes the groups for writing.
    * @param synced offset in the file below which everything is durable
    * @param chain the chain hash before them
    * @returns the chain hash after them
    */
   seal(synced: number, chain: string): string {
     return sealGroups({ bytes: this.#bytes, length: this.#length, synced, chain });
-  }
-
-  /** Finishes the groups on another thread; until that is done only `length` and `starts` may be asked. */
-  async sealApart(sealer: Sealer, synced: number, chain: string): Promise<string> {
-    const memory = this.#bytes.buffer;
-    // A thread that fails keeps what it was lent.
-    this.#bytes = Buffer.alloc(0);
-    const sealed = await sealer.seal({ memory, length: this.#length, synced, chain });
-    this.#bytes = Buffer.from(sealed.memory);
-    return sealed.chain;
   }
 
   /** The groups, for writing once they are sealed; valid until `clear`. */
@@ -127,9 +116,7 @@ export class GroupBuffer {
   clear(): void {
     this.#length = 0;
     this.#starts = [];
-    if (this.#bytes.length > KEPT_BYTES || this.#bytes.length < INITIAL_BYTES) {
-      this.#bytes = Buffer.allocUnsafe(INITIAL_BYTES);
-    }
+    if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.allocUnsafe(INITIAL_BYTES);
   }
 
   #reserve(more: number): void {

@@ -14,17 +14,6 @@ export interface Sealing {
   readonly chain: string;
 }
 
-/** To the thread: a Sealing whose memory goes along. */
-export interface SealMessage extends Omit<Sealing, 'bytes'> {
-  readonly memory: ArrayBuffer;
-}
-
-/** From the thread: the memory, and the chain hash after its groups. */
-export interface SealedMessage {
-  readonly memory: ArrayBuffer;
-  readonly chain: string;
-}
-
 /** Finishes groups in place. @returns the chain hash after the last of them */
 export const sealGroups = ({ bytes, length, synced, chain }: Sealing): string => {
   let before = chain;

@@ -1,14 +1,8 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { batchOf } from '../../../../src/adapters/log-file/event-text.ts';
-import {
-  CHAIN_START,
-  GROUP_HEADER_BYTES,
-  groupField,
-  headField,
-} from '../../../../src/adapters/log-file/format.ts';
+import { CHAIN_START, GROUP_HEADER_BYTES } from '../../../../src/adapters/log-file/format.ts';
 import { chainAfter, chainBefore, checkGroup, decodeGroup } from '../../../../src/adapters/log-file/group.ts';
 import { GroupBuffer } from '../../../../src/adapters/log-file/group-buffer.ts';
-import { Sealer } from '../../../../src/adapters/log-file/sealer.ts';
 import type { Envelope, Recorded } from '../../../../src/domain/envelope.ts';
 import { event, events } from '../../../support/log-events.ts';
 
@@ -64,17 +58,6 @@ describe('the text of an event', () => {
 });
 
 describe('sealing groups', () => {
-  const sealers: Sealer[] = [];
-  afterEach(() => Promise.all(sealers.splice(0).map((sealer) => sealer.close())));
-
-  /** A sealer whose thread runs: it starts after enough large writes. */
-  const running = async (): Promise<Sealer> => {
-    const sealer = new Sealer();
-    sealers.push(sealer);
-    await expect.poll(() => sealer.takes(1024 * 1024), { timeout: 10_000, interval: 2 }).toBe(true);
-    return sealer;
-  };
-
   it('chains each group to the one before it, and checks each', () => {
     const buffer = filled(1, 3, 2);
     const after = buffer.seal(128, CHAIN_START);
@@ -92,34 +75,5 @@ describe('sealing groups', () => {
     buffer.addMark(5);
     expect(buffer.seal(128, 'x'.repeat(32))).toBe('x'.repeat(32));
     expect(checkGroup(buffer.sealed, 0, buffer.length)).toBe(GROUP_HEADER_BYTES);
-  });
-
-  it('gives the same bytes on a thread', async () => {
-    const sealer = await running();
-    const buffer = filled(1, 3, 2, 200);
-    const chain = await buffer.sealApart(sealer, 4096, CHAIN_START);
-    const apart = Buffer.from(buffer.sealed);
-    expect(buffer.seal(4096, CHAIN_START)).toBe(chain);
-    expect(apart.equals(buffer.sealed)).toBe(true);
-  });
-
-  it('is done here for small writes, and for a burst', () => {
-    const sealer = new Sealer();
-    sealers.push(sealer);
-    for (let n = 0; n < 1000; n += 1) expect(sealer.takes(4096)).toBe(false);
-    for (let n = 0; n < 20; n += 1) expect(sealer.takes(1024 * 1024)).toBe(false);
-  });
-
-  it('is refused when the thread breaks, and goes on with another buffer', async () => {
-    const sealer = await running();
-    const other = filled(1);
-    // Heads that end past the memory: the thread fails as it reads them.
-    other.sealed.writeUInt32LE(0x7fff_fff8, groupField.headsBytes);
-    other.sealed.writeUInt32LE(0x7000_0000, GROUP_HEADER_BYTES + headField.textBytes);
-    await expect(other.sealApart(sealer, 0, CHAIN_START)).rejects.toMatchObject({ code: 'unavailable' });
-    other.clear();
-    other.add(batchOf(events(0, 2)), 0);
-    other.seal(0, CHAIN_START);
-    expect(decoded(other)).toHaveLength(2);
   });
 });
