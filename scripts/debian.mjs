@@ -11,6 +11,7 @@ const packages = [
   { name: 'conmon', commands: ['conmon'] },
   { name: 'containerd', commands: ['containerd', 'containerd-shim-runc-v2', 'ctr'] },
   { name: 'docker-registry', commands: ['docker-registry'] },
+  { name: 'docker.io', commands: ['dockerd', 'docker'] },
   { name: 'busybox-static', commands: ['busybox'] },
   { name: 'debootstrap', commands: ['debootstrap'] },
   { name: 'iproute2', commands: ['ip'] },
@@ -27,8 +28,12 @@ const packages = [
   { name: 'python3', commands: ['python3'] },
 ];
 
-/** Services that come with them; they are for tests here, and must not run by themselves. */
-const services = { containerd: 'containerd.service', 'docker-registry': 'docker-registry.service' };
+/** Units that come with them; they are for tests here, and must not run by themselves. */
+const units = {
+  containerd: ['containerd.service'],
+  'docker-registry': ['docker-registry.service'],
+  'docker.io': ['docker.service', 'docker.socket'],
+};
 
 const policy = '/usr/sbin/policy-rc.d';
 
@@ -73,11 +78,11 @@ const withoutStartingServices = (install) => {
   }
 };
 
-/** Nor do they start at the next boot. */
+/** Nor do they start at the next boot, which may be one with systemd where there is none now. */
 const disable = (installed) => {
-  const units = installed.map((name) => services[name]).filter((unit) => unit !== undefined);
-  if (units.length === 0 || !existsSync('/run/systemd/system')) return;
-  spawnSync('systemctl', ['--quiet', 'disable', ...units], { stdio: 'ignore', timeout: 60_000 });
+  const found = installed.flatMap((name) => units[name] ?? []);
+  if (found.length === 0 || !onPath('systemctl')) return;
+  spawnSync('systemctl', ['--quiet', 'disable', ...found], { stdio: 'ignore', timeout: 60_000 });
 };
 
 /**
