@@ -109,6 +109,7 @@ fi
 const fill = async (stage, manifest) => {
   const lib = join(stage, 'usr/lib/shiplog');
   copy(join(root, 'bin'), join(lib, 'bin'));
+  copy(join(root, 'packaging/containerd'), join(lib, 'packaging/containerd'));
   copy(join(root, 'dist'), join(lib, 'dist'), (path) => !/^\/(?:\.cache|bench)|\.map$|\.new$/.test(path));
   for (const name of runtimePackages(natives)) {
     copy(join(root, 'node_modules', name), join(lib, 'node_modules', name), shipped);

@@ -14,7 +14,9 @@ import { asRejection } from './domain/rejection.ts';
 /** EX_CONFIG of sysexits.h: starting again would not help, and systemd is told not to (packaging/shiplogd.service). */
 const FENCED_OUT = 78;
 
-const name = programName(process.argv[1]);
+const name = programName(process.argv[1], process.env.SHIPLOG_PROGRAM);
+// Of no concern to what the daemon starts.
+delete process.env.SHIPLOG_PROGRAM;
 const dialect = name === 'containerd' ? 'containerd' : 'shiplog';
 const revision = process.env.SHIPLOG_REVISION ?? '';
 

@@ -65,9 +65,12 @@ export interface Program {
   readonly revision: string;
 }
 
-/** The program's name by the path it was started with. */
-export const programName = (script: string | undefined): ProgramName =>
-  script?.split('/').at(-1) === 'containerd' ? 'containerd' : 'shiplogd';
+/**
+ * The program's name: that of the path it was started with, or what the wrapper in packaging/ says.
+ * @param said `$SHIPLOG_PROGRAM`
+ */
+export const programName = (script: string | undefined, said: string | undefined): ProgramName =>
+  said === 'containerd' || script?.split('/').at(-1) === 'containerd' ? 'containerd' : 'shiplogd';
 
 const overridesOf = (options: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
   Object.fromEntries(

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import {
   create,
   type DescMessage,
@@ -32,6 +33,19 @@ const ready = (client: Client, { name }: TtrpcTarget, timeoutMs: number): Promis
     });
   });
 
+/** Finds out whether anybody listens: gRPC itself would go on trying. @throws Rejection `unavailable` */
+const dial = ({ path, name }: TtrpcTarget): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('error', (cause) => {
+      reject(new Rejection('unavailable', `cannot connect to ${name}: ${cause.message}`, { cause }));
+    });
+  });
+
 /** Resolves when a connection that stood has ended. gRPC would make it again; a shim that went is not made again by that. */
 const ended = async (client: Client): Promise<void> => {
   const channel = client.getChannel();
@@ -49,6 +63,7 @@ const ended = async (client: Client): Promise<void> => {
  * @throws Rejection `unavailable` when nobody answers within `timeoutMs`
  */
 export const connectGrpc = async (target: TtrpcTarget, timeoutMs: number): Promise<TtrpcClient> => {
+  await dial(target);
   const client = new Client(`unix://${target.path}`, credentials.createInsecure(), options);
   await ready(client, target, timeoutMs);
   const metadata = new Metadata();
