@@ -4,11 +4,20 @@ import { access } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { Rejection } from '../../domain/rejection.ts';
 
+/** What dockerd may still ask for; its shims have an API of their own, which containerd dropped in 2.0. */
+const firstRuntime = 'io.containerd.runtime.v1.linux';
+
 /**
  * The file name of a runtime's shim by containerd's rule: `io.containerd.runc.v2` is `containerd-shim-runc-v2`.
  * @throws Rejection `invalid-argument`
  */
 export const shimFileName = (runtime: string): string => {
+  if (runtime === firstRuntime) {
+    throw new Rejection(
+      'invalid-argument',
+      `runtime '${runtime}' is not served: containerd itself has dropped it; use io.containerd.runc.v2`,
+    );
+  }
   const parts = runtime.split('.');
   const [name, version] = parts.slice(-2);
   if (parts.length < 2 || !name || !version || runtime.includes('/')) {

@@ -43,4 +43,7 @@ describe('the file name of a shim', () => {
   it.each(['runc', '', 'a.', '../evil.v1'])('refuses %j', (name) => {
     expect(() => shimFileName(name)).toThrow(/expected a name such as io.containerd.runc.v2/);
   });
+  it('refuses the runtime of before shims of version 2', () => {
+    expect(() => shimFileName('io.containerd.runtime.v1.linux')).toThrow(/use io.containerd.runc.v2/);
+  });
 });
