@@ -114,22 +114,22 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       pidNamespace: pidNamespace(),
       platform: ports.host.platform,
       overlayDirectory: host.overlayDirectory,
+      disabledPlugins: config.plugins.disabled,
+      describeRuntime,
     },
     stopping: stopping.signal,
     ...(lastBoot === boot ? { interruption: { from, until: clock.now().mono + comingBack } } : {}),
   });
+  const plugins = store.introspection.plugins([]);
+  requirePlugins(plugins, config.plugins.required);
+  for (const warning of disablingWarnings(plugins, config.plugins.disabled)) logger.warn(warning);
   const forwarding = await serveForwarding(
     config.ttrpc.address || `${config.grpc.address}.ttrpc`,
     store.events,
-      disabledPlugins: config.plugins.disabled,
-      describeRuntime,
   );
   const server = await serve({
     address: config.grpc.address,
     owner: { uid: config.grpc.uid, gid: config.grpc.gid },
-  const plugins = store.introspection.plugins([]);
-  requirePlugins(plugins, config.plugins.required);
-  for (const warning of disablingWarnings(plugins, config.plugins.disabled)) logger.warn(warning);
     messageBytes: {
       receive: config.grpc.max_recv_message_bytes,
       send: config.grpc.max_send_message_bytes,
