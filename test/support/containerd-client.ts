@@ -88,6 +88,10 @@ const partsOver = async (directory: string) => {
       pidNamespace: 1n,
       platform: { os: 'linux', architecture: 'amd64' },
       overlayDirectory: bytes,
+      describeRuntime: async (runtime: string, options: unknown) => ({
+        typeUrl: 'containerd.types.RuntimeInfo',
+        base64: Buffer.from(`${runtime} ${JSON.stringify(options)}`).toString('base64'),
+      }),
     },
   };
 };
@@ -110,10 +114,6 @@ export interface ServedStore {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-      describeRuntime: async (runtime: string, options: unknown) => ({
-        typeUrl: 'containerd.types.RuntimeInfo',
-        base64: Buffer.from(`${runtime} ${JSON.stringify(options)}`).toString('base64'),
-      }),
 /** containerd's services on a real socket over a ledger in memory, without stores or processes. */
 export const servedStore = async (): Promise<ServedStore> => {
   const temp = makeTempDir('store');
