@@ -17,7 +17,6 @@ import { performersOf } from './engine/performers.ts';
 import type { Logger } from './engine/ports/logger.ts';
 import { recover } from './engine/recover.ts';
 import { RestartMonitor } from './engine/restart-monitor.ts';
-import { SandboxKeeper } from './engine/sandbox-keeper.ts';
 import { disablingWarnings, requirePlugins, restartPlugin } from './engine/store/plugins.ts';
 import { storeOf } from './engine/store/store.ts';
 import { Supervisor } from './engine/supervisor.ts';
