@@ -11,12 +11,14 @@ import { Rejection } from './domain/rejection.ts';
 import { apiOf } from './engine/api/api.ts';
 import { proofsApi } from './engine/api/proofs.ts';
 import { Collector } from './engine/collector.ts';
+import { MountKeeper } from './engine/mount-keeper.ts';
 import { daemonActor } from './engine/origin.ts';
 import { Removals } from './engine/performers/removals.ts';
 import { performersOf } from './engine/performers.ts';
 import type { Logger } from './engine/ports/logger.ts';
 import { recover } from './engine/recover.ts';
 import { RestartMonitor } from './engine/restart-monitor.ts';
+import { SandboxKeeper } from './engine/sandbox-keeper.ts';
 import { disablingWarnings, requirePlugins, restartPlugin } from './engine/store/plugins.ts';
 import { storeOf } from './engine/store/store.ts';
 import { Supervisor } from './engine/supervisor.ts';
@@ -78,6 +80,10 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   supervisor.start();
   const rebooted = lastBoot !== '' && lastBoot !== boot;
   await recover({ ledger, ports, runner, supervisor, cause, rebooted });
+  const sandboxes = new SandboxKeeper(ledger, host.sandboxShims, clock, logger);
+  const { mounter } = ports;
+  const mounts = new MountKeeper({ ledger, mounter, folders: host.mountFolders, clock, names, logger });
+  await Promise.all([sandboxes.recover(cause), mounts.recover(cause)]);
   collector.start();
   await notary.start(found);
   const about = {
@@ -108,6 +114,8 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
     runner,
     collector,
     removals,
+    sandboxes,
+    mounts,
     about: {
       pid: process.pid,
       pidNamespace: pidNamespace(),
@@ -183,6 +191,8 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       collector.stop();
       await restarts.stop();
       await supervisor.stop();
+      mounts.stop();
+      await sandboxes.close();
       await ledger.dispatch([{ type: 'stop-daemon', because }], { actor, correlation: names.sortable() });
       await notary.stop();
       await host.close();

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createArchives } from './adapters/archive/archives.ts';
 import { createBlobStore } from './adapters/blobs/store.ts';
@@ -9,24 +8,23 @@ import { createContainerFiles } from './adapters/linux/container-files.ts';
 import { createHostInspector, hostPlatform, sha256 } from './adapters/linux/host.ts';
 import { createProcessTable } from './adapters/linux/processes.ts';
 import { createLogInspector } from './adapters/log-file/inspector.ts';
-import { createNativeStore } from './adapters/native-snapshots/store.ts';
-import { createMounter } from './adapters/overlay/mounter.ts';
-import { createOverlayStore } from './adapters/overlay/store.ts';
+import { createMountFolders } from './adapters/overlay/mount-folders.ts';
 import { createRegistry } from './adapters/registry/registry.ts';
 import { createSpecifications } from './adapters/runc/specifications.ts';
 import { createShimRuntime } from './adapters/shim/runtime.ts';
+import { createSandboxShims } from './adapters/shim/sandboxes.ts';
 import { holderEntry } from './adapters/stdio/holder-entry.ts';
 import { createContainerLogs } from './adapters/stdio/log-reader.ts';
 import { createStdio } from './adapters/stdio/stdio.ts';
-import { createLayerApplier } from './adapters/unpack/applier.ts';
-import { SnapshotterName } from './domain/identity.ts';
 import type { Clock, Names } from './engine/ports/clock.ts';
 import type { Log } from './engine/ports/log.ts';
 import type { Logger } from './engine/ports/logger.ts';
+import type { MountFolders } from './engine/ports/mount-folders.ts';
 import type { Ports } from './engine/ports/ports.ts';
-import type { SnapshotStore } from './engine/ports/snapshots.ts';
+import type { SandboxShims } from './engine/ports/sandbox-shims.ts';
 import type { TaskKey } from './engine/ports/task-key.ts';
 import { runtimesTogether } from './engine/runtimes.ts';
+import { openHostSnapshots } from './host-snapshots.ts';
 
 export interface HostPortsOptions {
   readonly config: Config;
@@ -45,6 +43,8 @@ export interface HostPortsOptions {
 /** Everything the daemon reaches the world with. */
 export interface HostPorts {
   readonly ports: Ports;
+  readonly sandboxShims: SandboxShims;
+  readonly mountFolders: MountFolders;
   /** Where snapshots lie. */
   readonly overlayDirectory: string;
   /** Starts ahead of need what the first container would wait for. */
@@ -91,6 +91,19 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
       shutdown: config.timeouts.shim_shutdown,
     },
   });
+  const sandboxShims = createSandboxShims({
+    stateDirectory: config.state,
+    address: config.grpc.address,
+    ttrpcAddress: join(config.state, 'shims.sock'),
+    logger,
+    timeouts: {
+      shimStart: config.timeouts.shim_start,
+      create: config.timeouts.shim_start,
+      call: config.timeouts.shim,
+      purge: config.timeouts.shim_cleanup,
+      shutdown: config.timeouts.shim_shutdown,
+    },
+  });
   const conmon = createConmon({
     stateDirectory: config.state,
     specification: createSpecifications(),
@@ -103,12 +116,9 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
   });
   const light = { name: lightRuntime, ...conmon };
   const { runtime, stdio } = runtimesTogether(light, { runtime: shims, stdio: holder });
-  const snapshots = join(config.root, 'overlayfs');
+  const snapshots = await openHostSnapshots(config);
   const containers = join(config.root, 'containers');
   const rootsDirectory = join(config.state, 'roots');
-  const native = join(config.root, 'native');
-  for (const each of [snapshots, native]) mkdirSync(each, { recursive: true, mode: 0o700 });
-  const overlay = createOverlayStore({ directory: snapshots });
   const ports: Ports = {
     log,
     clock,
@@ -117,24 +127,7 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
       directory: join(config.root, 'content'),
       warn: (message) => logger.warn(message),
     }),
-    snapshots: overlay,
-    snapshotters: {
-      local: new Map<SnapshotterName, SnapshotStore>([
-        [SnapshotterName.parse('overlayfs'), overlay],
-        [SnapshotterName.parse('native'), createNativeStore({ directory: native })],
-      ]),
-      remote: new Map(),
-      absent: new Map(),
-    },
-    layers: createLayerApplier({
-      directory: snapshots,
-      ...(config.unpack.workers === 0 ? {} : { workers: config.unpack.workers }),
-      limits: {
-        uncompressedBytes: config.unpack.max_layer_bytes,
-        entries: config.unpack.max_entries,
-      },
-    }),
-    mounter: createMounter(),
+    ...snapshots.ports,
     registry,
     archives: createArchives(),
     runtime,
@@ -159,9 +152,12 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
       }),
     },
   };
+  const mountFolders = createMountFolders({ root: join(config.state, 'mounts'), open: [config.root] });
   return {
     ports,
-    overlayDirectory: snapshots,
+    sandboxShims,
+    mountFolders,
+    overlayDirectory: snapshots.ports.snapshots.directory,
     // conmon holds streams itself: where it is the default, the holder starts with the first shim of ours.
     warm: async () => {
       if (config.runtimes.default !== lightRuntime) await holder.warm();
@@ -169,7 +165,7 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
     close: async () => {
       await runtime.close();
       holder.disconnect();
-      await Promise.all([registry.close(), ports.layers.close()]);
+      await Promise.all([registry.close(), snapshots.close()]);
     },
   };
 };

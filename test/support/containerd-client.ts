@@ -2,28 +2,38 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { createBlobStore } from '../../src/adapters/blobs/store.ts';
+import { createLayerDiffer } from '../../src/adapters/diff/differ.ts';
 import { serve } from '../../src/adapters/grpc/serve.ts';
 import { createClock } from '../../src/adapters/linux/clock.ts';
 import { createNames } from '../../src/adapters/linux/names.ts';
 import { memoryLog } from '../../src/adapters/log-memory/memory-log.ts';
 import { createNativeStore } from '../../src/adapters/native-snapshots/store.ts';
+import { createMountFolders } from '../../src/adapters/overlay/mount-folders.ts';
+import { createMounter } from '../../src/adapters/overlay/mounter.ts';
 import { createOverlayStore } from '../../src/adapters/overlay/store.ts';
+import { createTreeOpener } from '../../src/adapters/overlay/tree-opener.ts';
+import { createSandboxShims } from '../../src/adapters/shim/sandboxes.ts';
 import { createLayerApplier } from '../../src/adapters/unpack/applier.ts';
+import type { StreamProcessor } from '../../src/adapters/unpack/stream-processors.ts';
 import type { ServiceDescriptor } from '../../src/client/grpc-service.ts';
 import { type ServiceClient, serviceClient } from '../../src/client/service-client.ts';
 import { Collector } from '../../src/engine/collector.ts';
 import { Ledger } from '../../src/engine/ledger.ts';
+import { MountKeeper } from '../../src/engine/mount-keeper.ts';
 import { daemonActor } from '../../src/engine/origin.ts';
 import { Removals } from '../../src/engine/performers/removals.ts';
 import type { Log } from '../../src/engine/ports/log.ts';
+import type { Mounter } from '../../src/engine/ports/mounts.ts';
 import type { Runtime } from '../../src/engine/ports/runtime.ts';
+import type { Snapshotters } from '../../src/engine/ports/snapshotters.ts';
 import { RestartMonitor } from '../../src/engine/restart-monitor.ts';
+import { SandboxKeeper } from '../../src/engine/sandbox-keeper.ts';
 import { storeOf } from '../../src/engine/store/store.ts';
 import { Supervisor } from '../../src/engine/supervisor.ts';
 import { fakeApi, keptLogger } from './fake-api.ts';
 import { FakeRuntime } from './fake-runtime.ts';
-import { makeTempDir } from './temp-dir.ts';
 import { localSnapshotters } from './snapshotters.ts';
+import { makeTempDir } from './temp-dir.ts';
 
 export interface ContainerdHeaders {
   readonly namespace?: string;
@@ -49,8 +59,15 @@ export const containerdClient = <S extends ServiceDescriptor>(
   return { ...methods, close: () => grpc.close() };
 };
 
+/** What a store may have besides. */
+export interface StoreOptions {
+  readonly processors?: readonly StreamProcessor[];
+  /** Snapshotters of other daemons. */
+  readonly remote?: Snapshotters['remote'];
+}
+
 /** A ledger in memory, and what a store over it is made of; bytes stand below `directory`. */
-const partsOver = async (directory: string) => {
+const partsOver = async (directory: string, { processors = [], remote = new Map() }: StoreOptions = {}) => {
   const clock = createClock('boot-1');
   const log = memoryLog();
   const ledger = await Ledger.open(log, clock);
@@ -59,13 +76,16 @@ const partsOver = async (directory: string) => {
   const bytes = join(directory, 'overlayfs');
   mkdirSync(bytes, { recursive: true });
   const snapshots = createOverlayStore({ directory: bytes, features: ['index=off'] });
-  const layers = createLayerApplier({ directory: bytes, workers: 1 });
   const native = join(directory, 'native');
   mkdirSync(native, { recursive: true });
-  const snapshotters = localSnapshotters({
-    overlayfs: snapshots,
-    native: createNativeStore({ directory: native }),
-  });
+  const snapshotters = {
+    ...localSnapshotters({ overlayfs: snapshots, native: createNativeStore({ directory: native }) }),
+    remote,
+  };
+  const mounter = createMounter();
+  const trees = createTreeOpener({ mounter, directory: join(directory, 'trees') });
+  const layers = createLayerApplier({ directory: bytes, trees, workers: 1, processors });
+  const differ = createLayerDiffer({ trees });
   const actor = daemonActor(process.pid, process.execPath);
   const options = { actor, delay: 0, interval: 60_000 };
   const collector = new Collector(ledger, clock, names, keptLogger().logger, options);
@@ -75,14 +95,27 @@ const partsOver = async (directory: string) => {
   const { logger } = keptLogger();
   const supervisor = new Supervisor(ledger, runner, runtime, logger, actor);
   supervisor.start();
+  const sandboxShims = createSandboxShims({
+    stateDirectory: join(directory, 'run'),
+    address: join(directory, 'shiplog.sock'),
+    ttrpcAddress: join(directory, 'shims.sock'),
+    logger,
+    timeouts: { shutdown: 1000, connect: 1000 },
+  });
+  const folders = createMountFolders({ root: join(directory, 'mounts'), open: [directory] });
+  const mounts = new MountKeeper({ ledger, mounter, folders, clock, names, logger });
+  await mounts.recover({ actor, correlation: 'start' });
   return {
     processes,
     runner,
     log,
     ledger,
-    ports: { blobs, clock, layers, log, logger, names, runtime, snapshots, snapshotters },
+    ports: { blobs, clock, differ, layers, log, logger, names, runtime, snapshots, snapshotters },
     collector,
     removals: new Removals(blobs, ledger),
+    sandboxes: new SandboxKeeper(ledger, sandboxShims, clock, logger),
+    mounts,
+    mounter,
     about: {
       pid: process.pid,
       pidNamespace: 1n,
@@ -106,6 +139,8 @@ export interface ServedStore {
   readonly address: string;
   readonly ledger: Ledger;
   readonly log: Log;
+  readonly mounts: MountKeeper;
+  readonly mounter: Mounter;
   /** What runs the tasks. */
   readonly processes: FakeRuntime;
   /** Looks when it is told to. */
@@ -115,10 +150,10 @@ export interface ServedStore {
 }
 
 /** containerd's services on a real socket over a ledger in memory, without stores or processes. */
-export const servedStore = async (): Promise<ServedStore> => {
+export const servedStore = async (options: StoreOptions = {}): Promise<ServedStore> => {
   const temp = makeTempDir('store');
   const address = `${temp.path}/shiplog.sock`;
-  const parts = await partsOver(temp.path);
+  const parts = await partsOver(temp.path, options);
   const { log, ledger, processes } = parts;
   const store = storeOf(parts);
   const server = await serve({
@@ -135,6 +170,8 @@ export const servedStore = async (): Promise<ServedStore> => {
     ledger,
     log,
     processes,
+    mounts: parts.mounts,
+    mounter: parts.mounter,
     restarts: new RestartMonitor(ledger, store, parts.ports.names, keptLogger().logger, {
       actor: daemonActor(process.pid, process.execPath),
       interval: 60_000,
@@ -147,7 +184,7 @@ export const servedStore = async (): Promise<ServedStore> => {
     [Symbol.asyncDispose]: async () => {
       for (const client of clients) client.close();
       await server.close();
-      await parts.ports.layers.close();
+      await Promise.all([parts.ports.layers.close(), parts.ports.differ.close()]);
       temp.remove();
     },
   };

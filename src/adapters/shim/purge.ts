@@ -59,7 +59,7 @@ const unmountRoot = (path: string): void => {
  * Kills every process that works in this very directory (same device and inode): the shim, also a stopped one, and what
  * it was running. A container's processes work in their own root, so they are not meant.
  */
-const killThoseIn = async (bundle: string): Promise<void> => {
+export const killThoseIn = async (bundle: string): Promise<void> => {
   const here = await stat(bundle);
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   await Promise.all(

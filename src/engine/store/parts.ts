@@ -1,8 +1,10 @@
 import type { Position } from '../../domain/identity.ts';
 import type { Collector } from '../collector.ts';
 import type { Ledger } from '../ledger.ts';
+import type { MountKeeper } from '../mount-keeper.ts';
 import type { Removals } from '../performers/removals.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { SandboxKeeper } from '../sandbox-keeper.ts';
 import type { WorkflowRunner } from '../workflow-runner.ts';
 import type { DaemonFacts } from './plugins.ts';
 
@@ -19,12 +21,23 @@ export interface StoreParts {
   readonly ledger: Ledger;
   readonly ports: Pick<
     Ports,
-    'blobs' | 'clock' | 'layers' | 'log' | 'logger' | 'names' | 'runtime' | 'snapshots' | 'snapshotters'
+    | 'blobs'
+    | 'clock'
+    | 'differ'
+    | 'layers'
+    | 'log'
+    | 'logger'
+    | 'names'
+    | 'runtime'
+    | 'snapshots'
+    | 'snapshotters'
   >;
   readonly runner: Pick<WorkflowRunner, 'run'>;
   readonly collector: Pick<Collector, 'collect'>;
   /** The one that the performers have too: it knows which bytes are being brought and which are going. */
   readonly removals: Removals;
+  readonly sandboxes: SandboxKeeper;
+  readonly mounts: MountKeeper;
   readonly about: DaemonFacts;
   /** Fires with the reason when the daemon is to stop: calls that only wait are ended at once. */
   readonly stopping?: AbortSignal;

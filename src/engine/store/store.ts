@@ -8,19 +8,25 @@ import { introspection } from './introspection.ts';
 import { leaseStore } from './leases.ts';
 import { namespaceStore } from './namespaces.ts';
 import type { StoreParts } from './parts.ts';
+import { sandboxServices } from './sandboxes.ts';
 import { snapshotServices } from './snapshots.ts';
 import { taskStore } from './tasks.ts';
 
 /** Everything that containerd's services are served from. */
-export const storeOf = (parts: StoreParts): Store => ({
-  namespaces: namespaceStore(parts.ledger),
-  containers: containerStore(parts),
-  tasks: taskStore(parts),
-  content: contentStore(parts),
-  images: imageStore(parts),
-  leases: leaseStore(parts),
-  diff: diffService(parts),
-  events: eventService(parts),
-  introspection: introspection(parts),
-  snapshots: snapshotServices(parts),
-});
+export const storeOf = (parts: StoreParts): Store => {
+  const content = contentStore(parts);
+  return {
+    namespaces: namespaceStore(parts.ledger),
+    containers: containerStore(parts),
+    tasks: taskStore(parts),
+    content,
+    images: imageStore(parts),
+    leases: leaseStore(parts),
+    diff: diffService({ ...parts, content }),
+    events: eventService(parts),
+    introspection: introspection(parts),
+    sandboxes: sandboxServices(parts, parts.sandboxes),
+    mounts: parts.mounts,
+    snapshots: snapshotServices(parts),
+  };
+};

@@ -6,9 +6,9 @@ const mount = { type: 'tmpfs', source: 'tmpfs', target: '', options: [] };
 const request = { ...at, id: 'a1', mounts: [mount], temporary: true, labels: { a: '1' } };
 const requested = { type: 'activation-requested', data: request } as const;
 const made = {
-  type: 'activation-made',
+  type: 'activation-made' as const,
   data: { ...at, active: [{ mount, point: '/run/m/1', at: START }], system: [] },
-} as const;
+};
 const lease = { type: 'lease-created', data: { namespace: 'default', id: 'l', labels: {} } } as const;
 
 describe('an activation', () => {

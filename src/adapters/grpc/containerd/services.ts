@@ -65,4 +65,19 @@ export const containerdServices = (store: Store, build: Build): Services => ({
     const { snapshotsService } = await import('./snapshots.ts');
     return served(Snapshots, snapshotsService(store.snapshots));
   },
+  'containerd.services.sandbox.v1.Store': async () => {
+    const { Store: Sandboxes } = await import('../../../gen/containerd/services/sandbox/v1/sandbox_pb.ts');
+    const { sandboxStoreService } = await import('./sandboxes.ts');
+    return served(Sandboxes, sandboxStoreService(store.sandboxes.store));
+  },
+  'containerd.services.sandbox.v1.Controller': async () => {
+    const { Controller } = await import('../../../gen/containerd/services/sandbox/v1/sandbox_pb.ts');
+    const { sandboxControllerService } = await import('./sandbox-controller.ts');
+    return served(Controller, sandboxControllerService(store.sandboxes));
+  },
+  'containerd.services.mounts.v1.Mounts': async () => {
+    const { Mounts } = await import('../../../gen/containerd/services/mounts/v1/mounts_pb.ts');
+    const { mountsService } = await import('./activations.ts');
+    return served(Mounts, mountsService(store.mounts));
+  },
 });

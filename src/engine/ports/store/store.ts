@@ -5,7 +5,9 @@ import type { EventService } from './events.ts';
 import type { ImageStore } from './images.ts';
 import type { Introspection } from './introspection.ts';
 import type { LeaseStore } from './leases.ts';
+import type { MountStore } from './mounts.ts';
 import type { NamespaceStore } from './namespaces.ts';
+import type { SandboxServices } from './sandboxes.ts';
 import type { SnapshotServices } from './snapshots.ts';
 import type { TaskStore } from './tasks.ts';
 
@@ -25,4 +27,6 @@ export interface Store {
   readonly diff: DiffService;
   readonly events: EventService;
   readonly introspection: Introspection;
+  readonly sandboxes: SandboxServices;
+  readonly mounts: MountStore;
 }
