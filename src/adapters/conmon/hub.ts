@@ -3,12 +3,15 @@ import type { Socket } from 'node:net';
 import { Rejection } from '../../domain/rejection.ts';
 import type { Attachment } from '../../engine/ports/stdio.ts';
 import { hasCode } from '../syscalls/error.ts';
-import { connectPackets } from '../syscalls/seqpacket.ts';
+import { connectPackets, type PacketConnection } from '../syscalls/seqpacket.ts';
 import type { StreamSettings } from './bundle.ts';
 import { Follower } from './follower.ts';
 
 /** First byte of a packet of conmon's. */
 const streams: Readonly<Record<number, 'stdout' | 'stderr'>> = { 2: 'stdout', 3: 'stderr' };
+
+/** Room for a packet of conmon's: it reads 8 KiB at once, and later versions 32. */
+const packetBytes = 64 * 1024;
 
 /** Bytes of input in one packet. conmon takes at most 32 KiB of one, and drops the rest. */
 const inputBytes = 16 * 1024;
@@ -84,28 +87,36 @@ export class Hub {
 
   #connect(): void {
     if (this.#socket !== undefined) return;
-    let socket: Socket;
+    let connection: PacketConnection;
     try {
-      socket = connectPackets(this.#directory, 'attach');
+      connection = connectPackets(this.#directory, 'attach', packetBytes);
     } catch (error) {
       // It has just ended; its end is told by whoever watches it.
       if (hasCode(error, 'ENOENT', 'ECONNREFUSED')) return;
       throw error;
     }
+    const { socket } = connection;
     this.#socket = socket;
     socket.on('data', (packet: Buffer) => {
-      const stream = streams[packet[0] ?? 0];
-      if (stream === undefined) return;
-      for (const follower of this.#followers) follower.push({ stream, bytes: packet.subarray(1) });
+      this.#output(packet);
       this.#balance();
     });
     // A broken connection has no more to give; its close follows.
     socket.on('error', () => socket.destroy());
-    socket.once('end', () => socket.destroy());
+    socket.once('end', () => {
+      for (const packet of connection.rest()) this.#output(packet);
+      socket.destroy();
+    });
     socket.once('close', () => {
       this.#socket = undefined;
       if (this.#state === 'over') this.#end();
     });
+  }
+
+  #output(packet: Buffer): void {
+    const stream = streams[packet[0] ?? 0];
+    if (stream === undefined) return;
+    for (const follower of this.#followers) follower.push({ stream, bytes: packet.subarray(1) });
   }
 
   #end(): void {

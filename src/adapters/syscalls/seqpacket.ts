@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { check, cstring, declare } from './libc.ts';
+import { constants as os } from 'node:os';
+import { check, cstring, declare, errnoOf } from './libc.ts';
 
 const socket = declare<(domain: number, type: number, protocol: number) => number>(
   'int socket(int domain, int type, int protocol)',
@@ -10,6 +11,9 @@ const socketpair = declare<(domain: number, type: number, protocol: number, pair
 );
 const connect = declare<(fd: number, address: Buffer, length: number) => number>(
   'int connect(int fd, void *address, uint32_t length)',
+);
+const recv = declare<(fd: number, into: Buffer, length: number, flags: number) => number>(
+  'int64_t recv(int fd, void *into, size_t length, int flags)',
 );
 const dup3 = declare<(from: number, to: number, flags: number) => number>(
   'int dup3(int from, int to, int flags)',
@@ -47,25 +51,54 @@ const connected = (directory: string, name: string): number => {
   }
 };
 
+export interface PacketConnection {
+  /**
+   * Each `data` event is one packet, and so is each `write` whose callback was waited for before the next one; `end` shuts
+   * the sending half down.
+   */
+  readonly socket: Socket;
+  /**
+   * The packets that are left at the socket's `end`, to be asked for then: libuv takes a read that did not fill its buffer
+   * for the last one where the other side has hung up, and here no packet fills it.
+   */
+  rest(): readonly Buffer[];
+}
+
+const MSG_DONTWAIT = 0x40;
+
+/** Reads what the kernel has for us, without waiting. @param most bytes of one packet */
+const restOf = (fd: number, most: number): readonly Buffer[] => {
+  const packets: Buffer[] = [];
+  for (;;) {
+    const packet = Buffer.allocUnsafe(most);
+    const length = recv(fd, packet, most, MSG_DONTWAIT);
+    const errno = errnoOf(length);
+    if (errno === os.errno.EINTR) continue;
+    // The end; or an error, after which nothing comes either.
+    if (length <= 0) return packets;
+    packets.push(packet.subarray(0, length));
+  }
+};
+
 /**
- * Connects to a unix socket of sequenced packets. Each `data` event of the result is one packet, and so is each `write`
- * whose callback was waited for before the next one; `end` shuts the sending half down.
+ * Connects to a unix socket of sequenced packets.
  *
  * Node takes descriptors of stream sockets only. So it is given one, whose descriptor is exchanged before the event loop
  * first looks at it: reading and writing are the same system calls for both kinds.
  *
+ * @param most bytes that one packet may have
  * @throws SyscallError, Error ENOENT or ECONNREFUSED where nobody listens; EAGAIN where too many wait to be accepted
  */
-export const connectPackets = (directory: string, name: string): Socket => {
+export const connectPackets = (directory: string, name: string, most: number): PacketConnection => {
   const fd = connected(directory, name);
   try {
     const pair = new Int32Array(2);
     check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 'socketpair', '');
     const [ours = -1, other = -1] = pair;
     closeSync(other);
-    const made = new Socket({ fd: ours, readable: true, writable: true, allowHalfOpen: true });
+    const socket = new Socket({ fd: ours, readable: true, writable: true, allowHalfOpen: true });
     check(dup3(fd, ours, SOCK_CLOEXEC), 'dup3', ours);
-    return made;
+    return { socket, rest: () => (socket.destroyed ? [] : restOf(ours, most)) };
   } finally {
     closeSync(fd);
   }

@@ -37,6 +37,14 @@ describe('the format of container logs', () => {
     expect(ends).toEqual([whole.length, bytes.length]);
     expect(formatTime(0)).toBe('1970-01-01T00:00:00.000000000Z');
   });
+  it('may have the time of a zone, as conmon writes it', () => {
+    expect(parseEntry(Buffer.from('2026-01-02T04:04:05.123456789+01:00 stderr P two'))).toEqual({
+      time: 1767323045_123456,
+      stream: 'stderr',
+      full: false,
+      text: Buffer.from('two'),
+    });
+  });
   it.each([
     '',
     'x',
