@@ -44,6 +44,9 @@ export const forgetHorizon = async (disk: Disk, directory: string): Promise<void
 /** Where a log begins, as its last event about that says: where it was pruned to, or `whole` where that was put back. */
 export type Beginning = Pruned | 'whole';
 
+/** The events that say something about it. */
+export const beginningTypes = ['log-restored', 'log-pruned'] as const;
+
 /** What an event says about it; undefined for most. */
 export const beginningBy = (event: {
   readonly type: string;

@@ -6,7 +6,8 @@ import { withFile } from './durable-file.ts';
 import { type Damage, LogDamage } from './failure.ts';
 import { chainHex, headField, SALT_BYTES, SEGMENT_HEADER_BYTES, type SegmentHeader } from './format.ts';
 import { chainAfter, chainBefore, countOf, type EventPlace, firstOf, placesOf } from './group.ts';
-import { type Beginning, beginningBy } from './horizon.ts';
+import { type Beginning, beginningBy, beginningTypes } from './horizon.ts';
+import { isPlainData, typeOfPlainHead } from './plain-shape.ts';
 import { outOfOrder } from './read.ts';
 import { type Chunk, scan } from './scan.ts';
 import { judgeTail } from './tail.ts';
@@ -46,7 +47,8 @@ export interface SegmentFindings {
   readonly leaves: Uint8Array<ArrayBuffer>;
 }
 
-const EnvelopeHead = z.object({
+/** Exported for the test that holds the short way against it. */
+export const EnvelopeHead = z.object({
   type: z.string().min(1),
   version: z.number().int().positive(),
   subject: Subject,
@@ -72,6 +74,9 @@ export const checkSegment = async (
   }
   return check.findings();
 };
+
+/** Events that say something about the log itself: their data is read. */
+const telling = new Set(['payload-redacted', ...beginningTypes]);
 
 interface Stop {
   readonly offset: number;
@@ -165,27 +170,38 @@ class SegmentCheck {
       const what = `event ${due}: its data has another hash than its head says, and no later event redacts it`;
       this.#deviations.push({ position: due, hash: chainHex(found), damage: damage(what).damage });
     }
-    const event = read(bytes, place, due);
+    const event = check(bytes, place, due);
     if (typeof event === 'string') throw damage(`event ${due}: ${event}`);
     this.#leaves?.add(bytes, place);
-    if (differs) return;
-    if (event.type === 'payload-redacted') this.#redactions.push({ position: due, data: event.data });
-    this.#beginning = beginningBy(event) ?? this.#beginning;
+    if (differs || !telling.has(event.type)) return;
+    const data = readData(bytes, place);
+    if (event.type === 'payload-redacted') this.#redactions.push({ position: due, data });
+    this.#beginning = beginningBy({ type: event.type, data }) ?? this.#beginning;
   }
 }
 
-/** @returns the event, or what is wrong with it */
-const read = (bytes: Buffer, place: EventPlace, due: number): { type: string; data: unknown } | string => {
+/** @returns the type of the event there, or what is wrong with it */
+const check = (bytes: Buffer, place: EventPlace, due: number): { readonly type: string } | string => {
   if (place.position !== due) return `its head says position ${place.position}`;
   try {
-    const head = EnvelopeHead.safeParse(JSON.parse(bytes.toString('utf8', place.headText, place.headEnd)));
-    if (!head.success) return `it is no envelope: ${z.prettifyError(head.error)}`;
-    const data: unknown = JSON.parse(bytes.toString('utf8', place.dataAt + SALT_BYTES, place.dataEnd));
-    return { type: head.data.type, data };
+    const type = readType(bytes, place);
+    // One character a byte: where there are others than ASCII the text is not plain, and is read again.
+    const plain = isPlainData(bytes.toString('latin1', place.dataAt + SALT_BYTES, place.dataEnd));
+    if (!plain) readData(bytes, place);
+    return { type };
   } catch (error) {
+    if (error instanceof z.ZodError) return `it is no envelope: ${z.prettifyError(error)}`;
     return `it is not JSON: ${error instanceof Error ? error.message : String(error)}`;
   }
 };
+
+const readData = (bytes: Buffer, { dataAt, dataEnd }: EventPlace): unknown =>
+  JSON.parse(bytes.toString('utf8', dataAt + SALT_BYTES, dataEnd));
+
+/** @throws ZodError, SyntaxError */
+const readType = (bytes: Buffer, { headText, headEnd }: EventPlace): string =>
+  typeOfPlainHead(bytes.toString('latin1', headText, headEnd)) ??
+  EnvelopeHead.parse(JSON.parse(bytes.toString('utf8', headText, headEnd))).type;
 
 const LEAF_BYTES = 32;
 /** Goes before the bytes of a leaf as they are hashed (RFC 6962, section 2.1). */
