@@ -5,7 +5,8 @@ import { SEGMENT_HEADER_BYTES } from '../src/adapters/log-file/format.ts';
 import { countOf } from '../src/adapters/log-file/group.ts';
 import { realDisk } from '../src/adapters/log-file/real-disk.ts';
 import { scan } from '../src/adapters/log-file/scan.ts';
-import { emptyWorld, evolve } from '../src/domain/world.ts';
+import { given, own } from '../src/domain/owned-map.ts';
+import { emptyWorld, evolveDraft } from '../src/domain/world.ts';
 import { factOf } from '../src/engine/facts.ts';
 import { folded } from '../src/engine/fold.ts';
 import type { Log } from '../src/engine/ports/log.ts';
@@ -41,9 +42,9 @@ const decoded = async (log: Log): Promise<number> => {
 };
 
 const foldedWorld = async (log: Log): Promise<number> => {
-  let world = emptyWorld;
-  for await (const batch of log.read()) for (const event of batch) world = evolve(world, factOf(event));
-  return Number(world.position);
+  const world = own({ ...emptyWorld });
+  for await (const batch of log.read()) for (const event of batch) evolveDraft(world, factOf(event));
+  return Number(given(world).position);
 };
 
 const foldedViews = async (log: Log): Promise<number> =>

@@ -141,12 +141,11 @@ const committed = (
   const key = blobKey(namespace, digest);
   const at = event.meta.time.wall;
   const blob: Blob = { namespace, digest, size, labels, createdAt: at, updatedAt: at };
+  const held = state.blobs.has(key);
   return {
     blobs: state.blobs.set(key, blob),
     ingests: ref === undefined ? state.ingests : state.ingests.delete(ingestKey(namespace, ref)),
-    holders: state.blobs.has(key)
-      ? state.holders
-      : state.holders.set(digest, (state.holders.get(digest) ?? 0) + 1),
+    holders: held ? state.holders : state.holders.set(digest, (state.holders.get(digest) ?? 0) + 1),
   };
 };
 

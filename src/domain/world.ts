@@ -142,9 +142,9 @@ const subjectIn = <K extends Kind>({ kind, item }: Kinded<Events, K>): Subject =
 /** The thing that an event is about. */
 export const subjectOf = (event: DomainEvent): Subject => subjectIn(kinded<Events>(eventKinds, event));
 
-/** A world in the making, which nobody else has yet: one copy for each event, since a replay makes millions. */
-type Draft = { -readonly [K in keyof World]: World[K] };
-type Evolvers = { readonly [K in Kind]: (draft: Draft, event: Facts[K]) => void };
+/** A world in the making, which nobody else has yet. */
+export type WorldDraft = { -readonly [K in keyof World]: World[K] };
+type Evolvers = { readonly [K in Kind]: (draft: WorldDraft, event: Facts[K]) => void };
 const evolvers: Evolvers = {
   host: (draft, event) => {
     draft.host = evolveHost(draft.host, event);
@@ -188,7 +188,7 @@ const evolvers: Evolvers = {
     draft.signing = evolveSigning(draft.signing, event);
   },
 };
-const evolveIn = <K extends Kind>(draft: Draft, { kind, item }: Kinded<Facts, K>): void =>
+const evolveIn = <K extends Kind>(draft: WorldDraft, { kind, item }: Kinded<Facts, K>): void =>
   evolvers[kind](draft, item);
 
 const inhabitants = (world: World): number =>
@@ -200,16 +200,23 @@ const inhabitants = (world: World): number =>
   world.activation.size +
   world.container.byId.size;
 
+/** Takes an event into a world that its caller alone has; the event's position must be the world's. */
+export const evolveDraft = (draft: WorldDraft, event: Fact<DomainEvent>): void => {
+  const before = inhabitants(draft);
+  evolveIn(draft, kinded<Facts>(eventKinds, event));
+  draft.position = position(event.position + 1n);
+  const grown = inhabitants(draft) - before;
+  if (grown === 0 || !('namespace' in event.data)) return;
+  const { namespace } = event.data;
+  const { population } = draft;
+  const count = (population.get(namespace) ?? 0) + grown;
+  draft.population = count === 0 ? population.delete(namespace) : population.set(namespace, count);
+};
+
 /** The world after an event; the event's position must be the world's. */
 export const evolve = (world: World, event: Fact<DomainEvent>): World => {
-  const draft: Draft = { ...world, position: position(event.position + 1n) };
-  evolveIn(draft, kinded<Facts>(eventKinds, event));
-  const grown = inhabitants(draft) - inhabitants(world);
-  if (grown === 0 || !('namespace' in event.data)) return draft;
-  const { namespace } = event.data;
-  const count = (world.population.get(namespace) ?? 0) + grown;
-  draft.population =
-    count === 0 ? world.population.delete(namespace) : world.population.set(namespace, count);
+  const draft: WorldDraft = { ...world };
+  evolveDraft(draft, event);
   return draft;
 };
 

@@ -62,7 +62,7 @@ export class SavedViews {
     }
     const from = await this.below(durable);
     let views = from;
-    for await (const next of fold(this.#log, { from, to: durable })) {
+    for await (const next of fold(this.#log, { from, to: durable, every: this.every })) {
       views = next;
       if (this.#isDue(views)) await this.save(views);
     }
@@ -88,6 +88,11 @@ export class SavedViews {
       'data-loss',
       `the log begins at position ${horizon}, and no checkpoint from there up to position ${at} can be used; put back the checkpoint of position ${horizon}, or the archived segments before it`,
     );
+  }
+
+  /** Events from one checkpoint to the next; without end where none are saved. */
+  get every(): number {
+    return this.#options.every === 0 ? Number.POSITIVE_INFINITY : this.#options.every;
   }
 
   /** Position of the checkpoint that {@link below} would try first; undefined where it would begin with the log. */

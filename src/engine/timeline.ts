@@ -146,7 +146,8 @@ export class Timeline {
   async #foldTo(at: Position, signal: AbortSignal): Promise<Views> {
     const changes = this.#changes;
     let views = await this.#nearest(at);
-    for await (const next of fold(this.#log, { from: views, to: at, signal })) {
+    const every = this.#saved?.every ?? Number.POSITIVE_INFINITY;
+    for await (const next of fold(this.#log, { from: views, to: at, signal, every })) {
       views = next;
       if (changes === this.#changes) this.#saved?.fill(views);
     }

@@ -140,6 +140,23 @@ const grouped = <V>(
 const outKey = ({ kind, to, via }: NewEdge) => `${kind} ${to} ${via ?? ''}`;
 const inKey = ({ kind, from, via }: Edge) => `${kind} ${from} ${via ?? ''}`;
 
+// Whole literals for what most are: a replay makes millions, and spreads of all kinds of shapes take microseconds.
+const edgeOf = (made: NewEdge, from: Subject, since: Position): Edge => {
+  const { to, kind, byLabel, via, flat } = made;
+  return via === undefined && flat === undefined
+    ? { to, kind, byLabel, from, since }
+    : { ...made, from, since };
+};
+
+const nodeOf = (made: NewNode, out: ReferenceNode['out'], lost: Position | undefined): ReferenceNode => {
+  const { collectable, root, rootUntil, flat, back } = made;
+  if (rootUntil !== undefined || flat !== undefined || back !== undefined) {
+    return { ...made, out, ...(lost === undefined ? {} : { lost }) };
+  }
+  if (collectable === undefined) return lost === undefined ? { root, out } : { root, out, lost };
+  return lost === undefined ? { collectable, root, out } : { collectable, root, out, lost };
+};
+
 export const keepersOf = (graph: ReferenceGraph, subject: Subject): Iterable<Edge> =>
   graph.incoming.get(subject)?.values() ?? [];
 
@@ -190,12 +207,23 @@ export const searchRoot = (
 /** A graph in the making, which nobody else has yet: one copy for each event, since a replay makes millions. */
 type Draft = { -readonly [K in keyof ReferenceGraph]: ReferenceGraph[K] };
 
+/** Whether the keeper that {@link searchRoot} would look at first is a root: it mostly is, and this is all it takes. */
+const firstKeepsForEver = (graph: ReferenceGraph, subject: Subject): boolean => {
+  for (const { from } of keepersOf(graph, subject)) return graph.nodes.get(from)?.root === true;
+  return false;
+};
+
 /** Sorts a node in again after something about it changed, or it lost a keeper. */
 const settle = (draft: Draft, subject: Subject): void => {
   const node = draft.nodes.get(subject);
   const collectable = node !== undefined && !node.root;
   const free = collectable && !draft.incoming.has(subject);
-  const suspect = collectable && !free && node.out.size > 0 && !searchRoot(draft, subject, LOOK_BACK).found;
+  const suspect =
+    collectable &&
+    !free &&
+    node.out.size > 0 &&
+    !firstKeepsForEver(draft, subject) &&
+    !searchRoot(draft, subject, LOOK_BACK).found;
   draft.free = free ? draft.free.set(subject, subject) : draft.free.delete(subject);
   draft.suspects = suspect ? draft.suspects.set(subject, subject) : draft.suspects.delete(subject);
 };
@@ -203,9 +231,6 @@ const settle = (draft: Draft, subject: Subject): void => {
 /** The later of two positions. */
 export const later = (a: Position | undefined, b: Position | undefined): Position | undefined =>
   a === undefined || (b !== undefined && b > a) ? b : a;
-
-const withLost = (node: ReferenceNode, lost: Position | undefined): ReferenceNode =>
-  lost === undefined ? node : { ...node, lost };
 
 const listOf = ({ flat }: Edge) => (flat ? 'pins' : 'incoming');
 const noEdges = PersistentMap.empty<Edge>();
@@ -228,7 +253,7 @@ const unpoint = (draft: Draft, edge: Edge, at: Position | undefined): void => {
   const node = draft.nodes.get(to);
   if (node === undefined) return;
   const lost = later(node.lost, at);
-  if (lost !== node.lost) draft.nodes = draft.nodes.set(to, withLost(node, lost));
+  if (lost !== node.lost) draft.nodes = draft.nodes.set(to, nodeOf(node, node.out, lost));
   settle(draft, to);
 };
 
@@ -242,9 +267,9 @@ export const connect = (
   const node = graph.nodes.get(from);
   const key = outKey(made);
   if (!node || node.out.has(key)) return graph;
-  const edge: Edge = { ...made, from, since };
+  const edge = edgeOf(made, from, since);
   const draft: Draft = { ...graph };
-  draft.nodes = graph.nodes.set(from, { ...node, out: node.out.set(key, edge) });
+  draft.nodes = graph.nodes.set(from, nodeOf(node, node.out.set(key, edge), node.lost));
   point(draft, edge);
   return draft;
 };
@@ -255,7 +280,7 @@ export const disconnect = (graph: ReferenceGraph, edge: Edge, at: Position | und
   const out = node?.out.delete(outKey(edge));
   if (node === undefined || out === undefined || out === node.out) return graph;
   const draft: Draft = { ...graph };
-  draft.nodes = graph.nodes.set(edge.from, { ...node, out });
+  draft.nodes = graph.nodes.set(edge.from, nodeOf(node, out, node.lost));
   unpoint(draft, edge, at);
   return draft;
 };
@@ -292,11 +317,11 @@ export const put = (
   for (const [index, made] of edges.entries()) {
     const key = keys[index] ?? '';
     if (out.has(key)) continue;
-    const edge: Edge = { ...made, from: subject, since: at };
+    const edge = edgeOf(made, subject, at);
     given.push(edge);
     out = out.set(key, edge);
   }
-  draft.nodes = graph.nodes.set(subject, withLost({ ...made, out }, lost));
+  draft.nodes = graph.nodes.set(subject, nodeOf(made, out, lost));
   for (const edge of taken) unpoint(draft, edge, at);
   for (const edge of given) point(draft, edge);
   settle(draft, subject);

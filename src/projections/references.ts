@@ -19,6 +19,7 @@ import { type SnapshotRef, snapshotSubject } from '../domain/snapshots.ts';
 import type { DomainEvent } from '../domain/world.ts';
 import { place as put, drop as remove } from './back-references.ts';
 import {
+  type Collectable,
   connect,
   disconnect,
   type Edge,
@@ -70,8 +71,14 @@ const labelEdge = (namespace: Namespace, name: string, value: string, bearer: 'b
   return undefined;
 };
 
-const labelEdges = (namespace: Namespace, labels: Labels, bearer: 'blob' | 'other'): readonly NewEdge[] =>
-  Object.entries(labels).flatMap(([name, value]) => labelEdge(namespace, name, value, bearer) ?? []);
+const labelEdges = (namespace: Namespace, labels: Labels, bearer: 'blob' | 'other'): readonly NewEdge[] => {
+  const edges: NewEdge[] = [];
+  for (const name in labels) {
+    const edge = labelEdge(namespace, name, labels[name] ?? '', bearer);
+    if (edge !== undefined) edges.push(edge);
+  }
+  return edges;
+};
 
 const byLabel = (edge: Edge): boolean => edge.byLabel;
 
@@ -105,21 +112,22 @@ const putImage = (state: References, event: EventOf<'image-created' | 'image-upd
   return put(state, event.subject, { root: true }, edges, event.position);
 };
 
+const collectableNode = (collectable: Collectable, labels: Labels): NewNode => {
+  const standing = standingOf(collectable.namespace, labels);
+  // A whole literal for what most are, as for edges.
+  if (standing.rootUntil !== undefined || standing.back !== undefined) return { collectable, ...standing };
+  return { collectable, root: standing.root };
+};
+
 const putBlob = (state: References, event: EventOf<'blob-committed' | 'blob-labelled'>): References => {
   const { namespace, digest, labels } = event.data;
   const subject = blobSubject(namespace, digest);
-  const node = {
-    collectable: { kind: 'blob', namespace, digest },
-    ...standingOf(namespace, labels),
-  } as const;
+  const node = collectableNode({ kind: 'blob', namespace, digest }, labels);
   return put(state, subject, node, labelEdges(namespace, labels, 'blob'), event.position);
 };
 
-const snapshotNode = ({ namespace, snapshotter, key }: SnapshotRef, labels: Labels) =>
-  ({
-    collectable: { kind: 'snapshot', namespace, snapshotter, key },
-    ...standingOf(namespace, labels),
-  }) as const;
+const snapshotNode = ({ namespace, snapshotter, key }: SnapshotRef, labels: Labels): NewNode =>
+  collectableNode({ kind: 'snapshot', namespace, snapshotter, key }, labels);
 
 const prepared = (state: References, event: EventOf<'snapshot-prepared'>): References => {
   const { namespace, parent, labels } = event.data;
@@ -138,13 +146,14 @@ const committed = (state: References, event: EventOf<'snapshot-committed'>): Ref
   const to = snapshotSubject(made);
   const old = state.nodes.get(key);
   const parents = [...(old?.out.values() ?? [])].filter(({ kind }) => kind === 'parent');
+  const leases = [...keepersOf(state, key)].filter(({ kind }) => kind === 'lease');
   const node = snapshotNode(made, labels);
   const renamed = old?.lost === undefined ? node : { ...node, lost: old.lost };
   const edges = [...parentEdges(made, parent), ...labelEdges(namespace, labels, 'other')];
   let next = put(state, to, renamed, edges, event.position);
   if (parent === undefined) for (const { since, ...edge } of parents) next = connect(next, to, edge, since);
-  for (const { from, kind } of keepersOf(state, key)) {
-    if (kind === 'lease') next = connect(next, from, { to, kind, byLabel: false, via: key }, event.position);
+  for (const { from, kind } of leases) {
+    next = connect(next, from, { to, kind, byLabel: false, via: key }, event.position);
   }
   return remove(next, key, undefined);
 };

@@ -38,10 +38,16 @@ export const standingOf = (
   namespace: Namespace,
   labels: Labels,
 ): Pick<NewNode, 'root' | 'rootUntil' | 'back'> => {
-  const keepers = Object.entries(labels).flatMap(([label, value]) => keeperIn(namespace, label, value) ?? []);
+  const keepers: Subject[] = [];
+  for (const label in labels) {
+    const keeper = keeperIn(namespace, label, labels[label] ?? '');
+    if (keeper !== undefined) keepers.push(keeper);
+  }
   const until = expiryOf(labels);
+  const root = labels[gcLabels.root] !== undefined;
+  if (until === undefined && keepers.length === 0) return { root };
   return {
-    root: labels[gcLabels.root] !== undefined,
+    root,
     ...(until === undefined ? {} : { rootUntil: until }),
     ...(keepers.length === 0 ? {} : { back: [...new Set(keepers)] }),
   };

@@ -6,6 +6,12 @@ import { checkGroup, countOf, decodeGroup, firstOf, passGroup } from './group.ts
 import { type Chunk, scan } from './scan.ts';
 import type { Segment } from './segment.ts';
 
+/**
+ * Events that are handed on together, more or less: what is decoded is to be used and forgotten before the collector of
+ * garbage comes by, which copies what is still held.
+ */
+const BATCH = 128;
+
 /** Segments in order; the last one is being written. */
 export type Segments = readonly Segment[];
 
@@ -98,7 +104,7 @@ async function* readSegment(
   const chunks = withOpen(segment, (file) => scan(file, start.offset, () => segment.end, check));
   let next = start.position;
   for await (const chunk of chunks) {
-    const events: Recorded[] = [];
+    let events: Recorded[] = [];
     const hits = sieve?.hits(chunk.bytes.subarray(0, chunk.end - chunk.offset));
     const passed = sifting && hits?.length === 0 ? passedBy(chunk, next) : undefined;
     if (passed !== undefined) {
@@ -119,6 +125,9 @@ async function* readSegment(
         throw new LogDamage({ file: segment.path, offset: chunk.offset + at, what: whole });
       }
       decodeGroup(chunk.bytes, at, from, to, events);
+      if (events.length < BATCH) continue;
+      yield events;
+      events = [];
     }
     if (events.length > 0) yield events;
     if (next >= to) return next;
