@@ -26,6 +26,20 @@ export const pushBusybox = async (scratch: string, target: string): Promise<Layo
   return pushed(join(scratch, 'busybox-layout'), target, [{ tar }]);
 };
 
+/** The same as an archive for `ctr image import`, and as a directory. */
+export const archiveBusybox = async (
+  scratch: string,
+  target: string,
+): Promise<{ readonly archive: string; readonly root: string }> => {
+  const root = makeRootfs(join(scratch, 'busybox'));
+  const tar = await packed(join(scratch, 'busybox.tar'), '-C', root, '.');
+  const layout = join(scratch, 'busybox-layout');
+  await writeLayout(layout, [{ tar }], { config: { Cmd: ['/bin/true'] }, tag: target });
+  const archive = join(scratch, 'busybox-image.tar');
+  await runProgram('tar', ['-C', layout, '-cf', archive, '.']);
+  return { archive, root };
+};
+
 /** A minimal Debian in one layer. */
 export const pushDebian = async (scratch: string, target: string): Promise<Layout> =>
   pushed(join(scratch, 'debian-layout'), target, [{ tar: readFileSync(await debianTar()) }]);

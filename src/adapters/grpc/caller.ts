@@ -17,6 +17,10 @@ export const headerOf = (metadata: Metadata, name: string): string => {
 const clientOf = (metadata: Metadata): string =>
   headerOf(metadata, clientHeader) || headerOf(metadata, 'user-agent').slice(0, maxClientNameLength);
 
+/** Whether a caller tells of itself in headers of ours, whose lengths are to be checked. */
+export const saysMuch = (metadata: Metadata): boolean =>
+  metadata.get(clientHeader).length > 0 || metadata.get(reasonHeader).length > 0;
+
 const ClientName = z.string().max(maxClientNameLength);
 const Reason = z.string().max(maxReasonLength);
 

@@ -2,10 +2,11 @@ import { Rejection } from '../../domain/rejection.ts';
 import type { Cause } from '../../engine/ports/cause.ts';
 import type { Names } from '../../engine/ports/clock.ts';
 import type { Logger } from '../../engine/ports/logger.ts';
-import { causeOf, headerOf } from './caller.ts';
+import { causeOf, headerOf, saysMuch } from './caller.ts';
 import type { PeerOfCall } from './connections.ts';
-import type { IncomingCall, OpenCall, OpenCalls } from './handlers.ts';
+import type { CallContext, IncomingCall, OpenCall, OpenCalls } from './handlers.ts';
 import type { SocketOwner } from './listen.ts';
+import type { Peer } from './peer.ts';
 import { failureOf } from './status.ts';
 
 /** Users that may call: root, and whoever the daemon runs as. */
@@ -15,7 +16,7 @@ const allowed: ReadonlySet<number> = new Set([0, process.getuid?.() ?? 0]);
  * The socket's mode keeps others out; this holds where it was changed, or a capability went around it. A group that was
  * given the socket is let in by the mode alone: which groups a process has beside its first, nobody tells.
  */
-const refusalOf = ({ actor: { uid } }: Cause, owner: SocketOwner): Rejection | undefined =>
+const refusalOf = ({ uid }: Peer, owner: SocketOwner): Rejection | undefined =>
   allowed.has(uid) || uid === owner.uid || owner.gid !== 0
     ? undefined
     : new Rejection('permission-denied', `user ${uid} may not use Shiplog: only root may; call as root`);
@@ -42,42 +43,106 @@ export const trackCalls = ({
   /** Takes note of a call that was refused for want of permission. */
   readonly onRefused: (method: string, rejection: Rejection, cause: Cause) => Promise<void>;
 }): Calls => {
-  const underWay = new Set<AbortController>();
-  const open = (call: IncomingCall): OpenCall | { refused: ReturnType<typeof failureOf> } => {
-    const correlation = names.sortable();
-    const failure = (error: unknown) => failureOf(error, { logger, correlation, method: call.getPath() });
+  const underWay = new Set<CallUnderWay>();
+  const open: OpenCalls = (call) => {
+    const peer = peerOfCall(call.metadata);
+    const opened = new CallUnderWay(call, peer, { names, logger, underWay });
     try {
-      const cause = causeOf(call.metadata, peerOfCall(call.metadata), correlation);
-      const refusal = refusalOf(cause, owner);
-      if (refusal) {
-        onRefused(call.getPath(), refusal, cause).catch((error: unknown) => {
-          logger.error('a refused call could not be recorded', {
-            method: call.getPath(),
-            correlation,
-            error,
-          });
-        });
-        return { refused: failure(refusal) };
-      }
-      const controller = new AbortController();
-      underWay.add(controller);
-      // grpc-js says `cancelled` of every call in the end, also of those that were answered.
-      call.once('cancelled', () => {
-        if (underWay.delete(controller)) controller.abort();
+      // What a caller says of itself is checked before anything is done.
+      if (peer === undefined || saysMuch(call.metadata)) void opened.cause;
+      const refusal = peer && refusalOf(peer, owner);
+      if (refusal === undefined) return opened;
+      const { cause, correlation } = opened;
+      onRefused(call.getPath(), refusal, cause).catch((error: unknown) => {
+        logger.error('a refused call could not be recorded', { method: call.getPath(), correlation, error });
       });
-      return {
-        context: { cause, signal: controller.signal, header: (name) => headerOf(call.metadata, name) },
-        failure,
-        settle: () => underWay.delete(controller),
-      };
+      throw refusal;
     } catch (error) {
-      return { refused: failure(error) };
+      opened.settle();
+      return { refused: opened.failure(error) };
     }
   };
   return {
     open,
     abort: (reason) => {
-      for (const controller of underWay) controller.abort(reason);
+      for (const call of underWay) call.abort(reason);
     },
   };
 };
+
+interface Around {
+  readonly names: Names;
+  readonly logger: Logger;
+  readonly underWay: Set<CallUnderWay>;
+}
+
+/** One call. What only some methods ask for (who calls, whether to stop) is made when they do: reads are many, and small. */
+class CallUnderWay implements OpenCall {
+  readonly context: CallContext;
+  readonly settle: () => void;
+  readonly #call: IncomingCall;
+  readonly #peer: Peer | undefined;
+  readonly #around: Around;
+  #correlation: string | undefined;
+  #cause: Cause | undefined;
+  #controller: AbortController | undefined;
+  /** Why it is to stop, if it is. */
+  #stopped: { readonly reason?: unknown } | undefined;
+
+  constructor(call: IncomingCall, peer: Peer | undefined, around: Around) {
+    this.#call = call;
+    this.#peer = peer;
+    this.#around = around;
+    this.settle = () => around.underWay.delete(this);
+    around.underWay.add(this);
+    // grpc-js says `cancelled` of every call in the end, also of those that were answered.
+    call.once('cancelled', () => {
+      if (around.underWay.delete(this)) this.#stop({});
+    });
+    this.context = contextOf(this, call.metadata);
+  }
+
+  get correlation(): string {
+    this.#correlation ??= this.#around.names.sortable();
+    return this.#correlation;
+  }
+
+  /** @throws Rejection `invalid-argument` where a header says too much, `unauthenticated` where the peer is not known */
+  get cause(): Cause {
+    this.#cause ??= causeOf(this.#call.metadata, this.#peer, this.correlation);
+    return this.#cause;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#stopped) this.#controller.abort(this.#stopped.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  failure(error: unknown): ReturnType<typeof failureOf> {
+    const { correlation } = this;
+    return failureOf(error, { logger: this.#around.logger, correlation, method: this.#call.getPath() });
+  }
+
+  abort(reason: unknown): void {
+    this.#stop({ reason });
+  }
+
+  #stop(why: { readonly reason?: unknown }): void {
+    this.#stopped ??= why;
+    this.#controller?.abort(why.reason);
+  }
+}
+
+/** With properties of its own, so that a copy has them too. */
+const contextOf = (call: CallUnderWay, metadata: IncomingCall['metadata']): CallContext => ({
+  get cause() {
+    return call.cause;
+  },
+  get signal() {
+    return call.signal;
+  },
+  header: (name) => headerOf(metadata, name),
+});

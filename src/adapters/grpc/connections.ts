@@ -2,12 +2,9 @@ import type { Socket } from 'node:net';
 import {
   experimental,
   type Metadata,
-  ResponderBuilder,
   type Server,
   ServerCredentials,
   ServerInterceptingCall,
-  type ServerInterceptor,
-  ServerListenerBuilder,
 } from '@grpc/grpc-js';
 import type { Logger } from '../../engine/ports/logger.ts';
 import { type Peer, peerOf } from './peer.ts';
@@ -22,28 +19,48 @@ export interface Connections {
   destroy(): void;
 }
 
+type NextCall = ConstructorParameters<typeof ServerInterceptingCall>[0];
+type Listener = Parameters<NextCall['start']>[0];
+
 /**
  * Notes the peer beside the headers of each call of one connection. The note is kept outside of them, by their identity,
- * so that nothing a client sends can pass for it.
+ * so that nothing a client sends can pass for it. All else goes straight through: what the library builds for interceptors
+ * takes its time with each message.
  */
-const noting =
-  (peers: WeakMap<Metadata, Peer>, peer: Peer): ServerInterceptor =>
-  (_method, call) =>
-    new ServerInterceptingCall(
-      call,
-      new ResponderBuilder()
-        .withStart((start) =>
-          start(
-            new ServerListenerBuilder()
-              .withOnReceiveMetadata((metadata, next) => {
-                peers.set(metadata, peer);
-                next(metadata);
-              })
-              .build(),
-          ),
-        )
-        .build(),
-    );
+class NotingCall extends ServerInterceptingCall {
+  readonly #next: NextCall;
+  readonly #note: (metadata: Metadata) => void;
+
+  constructor(next: NextCall, note: (metadata: Metadata) => void) {
+    super(next);
+    this.#next = next;
+    this.#note = note;
+  }
+
+  override start(listener: Listener): void {
+    this.#next.start({
+      onReceiveMetadata: (metadata) => {
+        this.#note(metadata);
+        listener.onReceiveMetadata(metadata);
+      },
+      onReceiveMessage: (message) => listener.onReceiveMessage(message),
+      onReceiveHalfClose: () => listener.onReceiveHalfClose(),
+      onCancel: () => listener.onCancel(),
+    });
+  }
+
+  override sendMetadata(metadata: Metadata): void {
+    this.#next.sendMetadata(metadata);
+  }
+
+  override sendMessage(...message: Parameters<NextCall['sendMessage']>): void {
+    this.#next.sendMessage(...message);
+  }
+
+  override sendStatus(status: Parameters<NextCall['sendStatus']>[0]): void {
+    this.#next.sendStatus(status);
+  }
+}
 
 /**
  * Hands connections to the gRPC server, each with the peer that the kernel names for it (SO_PEERCRED). gRPC shows a
@@ -56,7 +73,7 @@ export const connectionsInto = (grpc: Server, logger: Logger): Connections => {
   const enter = (socket: Socket, peer: Peer): void => {
     const entrance = grpc.createConnectionInjector(
       experimental.createServerCredentialsWithInterceptors(ServerCredentials.createInsecure(), [
-        noting(peers, peer),
+        (_, call) => new NotingCall(call, (metadata) => peers.set(metadata, peer)),
       ]),
     );
     open.add(socket);

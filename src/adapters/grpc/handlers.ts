@@ -129,12 +129,8 @@ const flushed = (written: Promise<void>, signal: AbortSignal): Promise<void> =>
  * before it have gone: it also breaks the reading of requests, and Node then destroys the call at once, with what still
  * waits in it. The status would be lost with that, and the client wait for ever.
  */
-const sendAll = async (
-  call: Writable,
-  answers: AsyncIterable<Buffer>,
-  { context, failure, settle }: OpenCall,
-): Promise<void> => {
-  const { signal } = context;
+const sendAll = async (call: Writable, answers: AsyncIterable<Buffer>, opened: OpenCall): Promise<void> => {
+  const { signal } = opened.context;
   let written = Promise.resolve();
   const send = (answer: Buffer): boolean => {
     let room = true;
@@ -148,12 +144,12 @@ const sendAll = async (
       if (!send(answer)) await drained(call, signal);
     }
     signal.throwIfAborted();
-    settle();
+    opened.settle();
     call.end();
   } catch (error) {
     await flushed(written, signal);
-    settle();
-    call.emit('error', failure(error));
+    opened.settle();
+    call.emit('error', opened.failure(error));
   }
 };
 
@@ -175,15 +171,15 @@ async function* received(
   signal.throwIfAborted();
 }
 
-const answer = (work: Promise<Buffer>, { failure, settle }: OpenCall, reply: sendUnaryData<Buffer>): void => {
+const answer = (work: Promise<Buffer>, opened: OpenCall, reply: sendUnaryData<Buffer>): void => {
   work.then(
     (bytes) => {
-      settle();
+      opened.settle();
       reply(null, bytes);
     },
     (error: unknown) => {
-      settle();
-      reply(failure(error));
+      opened.settle();
+      reply(opened.failure(error));
     },
   );
 };

@@ -1,0 +1,157 @@
+import { connect, type Socket } from 'node:net';
+import {
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+
+/**
+ * A gRPC client that does as little as can be done: one connection, one unary call at a time, HTTP/2 frames by hand. A
+ * library's client takes several times as long for a call as a server does, so that with one the client would be measured
+ * on both sides.
+ */
+export interface BareCaller {
+  /** @throws Error where the answer holds no message, which is how a server refuses */
+  call<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    input: MessageInitShape<I>,
+  ): Promise<MessageShape<O>>;
+  close(): void;
+}
+
+const kind = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goAway: 7, windowUpdate: 8 } as const;
+const endStream = 1;
+const endHeaders = 4;
+const acknowledged = 1;
+const headerBytes = 9;
+
+const frame = (type: number, flags: number, stream: number, payload: Uint8Array): Buffer => {
+  const head = Buffer.alloc(headerBytes);
+  head.writeUIntBE(payload.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+};
+
+/** A setting of RFC 9113, 6.5.2. */
+const setting = (id: number, value: number): Buffer => {
+  const bytes = Buffer.alloc(6);
+  bytes.writeUInt16BE(id, 0);
+  bytes.writeUInt32BE(value, 2);
+  return bytes;
+};
+
+/** More than any benchmark reads. */
+const window = 2 ** 31 - 1;
+const opening = (): Buffer => {
+  const increase = Buffer.alloc(4);
+  increase.writeUInt32BE(window - 65_535, 0);
+  return Buffer.concat([
+    Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1'),
+    frame(kind.settings, 0, 0, Buffer.concat([setting(2, 0), setting(4, window)])),
+    frame(kind.windowUpdate, 0, 0, increase),
+  ]);
+};
+
+const text = (value: string): Buffer => {
+  const bytes = Buffer.from(value, 'latin1');
+  if (bytes.length > 126) throw new Error(`a header of ${bytes.length} bytes is too long for this client`);
+  return Buffer.concat([Buffer.from([bytes.length]), bytes]);
+};
+/** A header field that nobody is to remember (RFC 7541, 6.2.2). */
+const field = (name: string, value: string): Buffer =>
+  Buffer.concat([Buffer.from([0]), text(name), text(value)]);
+
+const headersOf = (path: string, namespace: string): Buffer =>
+  Buffer.concat([
+    field(':method', 'POST'),
+    field(':scheme', 'http'),
+    field(':path', path),
+    field(':authority', 'localhost'),
+    field('content-type', 'application/grpc'),
+    field('te', 'trailers'),
+    field('user-agent', 'bench'),
+    field('containerd-namespace', namespace),
+  ]);
+
+const messageFrame = (bytes: Uint8Array): Buffer => {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([head, bytes]);
+};
+
+/** Connects to the unix socket of a gRPC server. */
+export const connectBare = async (path: string, namespace: string): Promise<BareCaller> => {
+  const socket = connect(path);
+  await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+  socket.write(opening());
+  const exchange = exchangeOver(socket);
+  const headers = new Map<string, Buffer>();
+  return {
+    call: async (method, input) => {
+      const at = `/${method.parent.typeName}/${method.name}`;
+      const known = headers.get(at) ?? headersOf(at, namespace);
+      headers.set(at, known);
+      const request = messageFrame(toBinary(method.input, create(method.input, input)));
+      const answer = await exchange(known, request);
+      if (answer === undefined) throw new Error(`${at} was refused`);
+      return fromBinary(method.output, answer.subarray(5));
+    },
+    close: () => socket.destroy(),
+  };
+};
+
+/** One exchange at a time. @returns of each, the message with its length, or undefined where none came */
+const exchangeOver = (socket: Socket) => {
+  let waiting: ((answer: Buffer | undefined) => void) | undefined;
+  let failed: ((error: Error) => void) | undefined;
+  let body: Buffer[] = [];
+  let left: Buffer = Buffer.alloc(0);
+  let next = 1;
+  const receive = (type: number, flags: number, payload: Buffer): void => {
+    if (type === kind.settings && (flags & acknowledged) === 0) {
+      socket.write(frame(kind.settings, acknowledged, 0, Buffer.alloc(0)));
+    }
+    if (type === kind.ping && (flags & acknowledged) === 0) {
+      socket.write(frame(kind.ping, acknowledged, 0, payload));
+    }
+    if (type === kind.goAway) failed?.(new Error('the server hangs up'));
+    if (type === kind.data && payload.length > 0) body.push(payload);
+    const over =
+      type === kind.reset || ((type === kind.headers || type === kind.data) && (flags & endStream) !== 0);
+    if (!over) return;
+    const answer = body.length === 0 ? undefined : Buffer.concat(body);
+    body = [];
+    waiting?.(answer);
+  };
+  socket.on('data', (bytes: Buffer) => {
+    left = left.length === 0 ? bytes : Buffer.concat([left, bytes]);
+    while (left.length >= headerBytes) {
+      const length = left.readUIntBE(0, 3);
+      if (left.length < headerBytes + length) return;
+      const [type = 0, flags = 0] = [left[3], left[4]];
+      const payload = left.subarray(headerBytes, headerBytes + length);
+      left = left.subarray(headerBytes + length);
+      receive(type, flags, payload);
+    }
+  });
+  socket.on('error', (error) => failed?.(error));
+  socket.on('close', () => failed?.(new Error('the server hung up')));
+  return (headers: Buffer, request: Buffer): Promise<Buffer | undefined> =>
+    new Promise((resolve, reject) => {
+      [waiting, failed] = [resolve, reject];
+      const stream = next;
+      next += 2;
+      socket.write(
+        Buffer.concat([
+          frame(kind.headers, endHeaders, stream, headers),
+          frame(kind.data, endStream, stream, request),
+        ]),
+      );
+    });
+};
