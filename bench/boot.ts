@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -24,7 +24,8 @@ import { residentMB, timeToAnswer } from './rig/processes.ts';
  *     npm run bench -- boot [EVENTS] [CONTAINERS] [ROUNDS]
  */
 
-const every = 50_000;
+/** The daemon's own. */
+const every = 20_000;
 const moments = 10;
 /** Milliseconds after which a daemon has done what it does at its start. */
 const settled = 4000;
@@ -35,6 +36,29 @@ const logger: Logger = {
   warn: (message, fields) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
   error: (message, fields) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
   child: () => logger,
+};
+
+/** Milliseconds until every sealed segment of the 5,000,000 events must have its index. */
+const indexedWithin = 600_000;
+
+const indexed = (directory: string): boolean => {
+  const names = readdirSync(directory);
+  const count = (ending: string) => names.filter((name) => name.endsWith(ending)).length;
+  return count('.index') >= count('.segment') - 1;
+};
+
+/**
+ * Waits until a daemon has indexed a history that came to it without indexes, as its first start does.
+ * @returns megabytes resident meanwhile, at most
+ */
+const residentWhileIndexing = async (pid: number, directory: string): Promise<number> => {
+  let most = residentMB(pid);
+  for (let waited = 0; !indexed(directory); waited += 250) {
+    if (waited > indexedWithin) throw new Error(`${directory} was not indexed in time`);
+    await sleep(250);
+    most = Math.max(most, residentMB(pid));
+  }
+  return most;
 };
 
 const heapMB = (): number => {
@@ -81,6 +105,7 @@ const measure = async (directory: string, events: number, containers: number, ro
   const prepared = await prepareOn(directory, events, containers);
   const first = await startOurs(directory);
   await sleep(settled);
+  const indexing = await residentWhileIndexing(first.pid, join(directory, 'root', 'log'));
   await first.stop();
   const ready: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
@@ -97,7 +122,7 @@ const measure = async (directory: string, events: number, containers: number, ro
     past.push(await timed(() => ours.shiplog('ps', '--all', '--quiet', '--at', String(at))));
   }
   await ours.stop();
-  return { ...prepared, ready, resident, past };
+  return { ...prepared, ready, resident, indexing, past };
 };
 
 const rate = (value: number): string => `${Math.round(value / 1000).toLocaleString('en')},000/s`;
@@ -121,6 +146,11 @@ export const main = async (args: readonly string[]): Promise<void> => {
         bar: { of: 'ours', most: Math.round(found.stateMB + 120) },
       });
       if (found.past.length === 0) continue;
+      figures.push({
+        name: `resident at most while ${on} are indexed, once`,
+        unit: 'MB',
+        ours: [found.indexing],
+      });
       figures.push({
         name: `ps --at, the slowest of ${moments} (the whole command), ${on}`,
         unit: 'ms',

@@ -125,7 +125,7 @@ const kurrentdb = z.object({
 
 const checkpoints = z.object({
   every_events: count(0, 1_000_000_000)
-    .prefault(50_000)
+    .prefault(20_000)
     .meta(
       about('Events from one saved state to the next; 0 saves none, so that a start folds the whole log.'),
     ),
