@@ -1,7 +1,6 @@
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Subject } from 'rxjs';
-import type { ContainerConfig } from '../../domain/container-config.ts';
 import type { ExecId } from '../../domain/identity.ts';
 import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import { withJoinedNamespaces } from '../../engine/ports/joined-namespaces.ts';
@@ -18,6 +17,7 @@ import {
   writePart,
 } from './bundle.ts';
 import { controlGroupOf } from './control-group.ts';
+import { givePipes, ownerOf } from './pipe-owner.ts';
 import { probeBundle } from './probe.ts';
 import { purgeBundle } from './purge.ts';
 import { nameOf, type Tasks } from './tasks.ts';
@@ -32,14 +32,6 @@ const only = (what: string) => (): Promise<never> =>
       `${what} by a client of containerd's API needs a shim, and this container is kept by conmon; make it with a runtime such as io.containerd.runc.v2`,
     ),
   );
-
-/** Pipes must belong to the container's root, or nobody in there could open /dev/stdout. */
-const ownPipes = async (pid: number, { namespaces }: ContainerConfig): Promise<void> => {
-  if (namespaces.user === 'host') return;
-  const { hostUid, hostGid } = namespaces.user;
-  const { chown } = await import('node:fs/promises');
-  for (const fd of [0, 1, 2]) await chown(`/proc/${pid}/fd/${fd}`, hostUid, hostGid);
-};
 
 /** Runs tasks through an OCI runtime that is called directly, with a conmon for each process, which outlives the daemon. */
 export const conmonRuntime = (
@@ -85,7 +77,8 @@ export const conmonRuntime = (
     try {
       return await creates(async () => {
         const { pid } = await tasks.begin(task, record, ready);
-        if (!request.config.process.terminal) await ownPipes(pid, request.config);
+        // The OCI runtime has made it the container's user already, and could not give the pipes along.
+        if (request.config.namespaces.user !== 'host') givePipes(pid, ownerOf(pid));
         return { pid };
       });
     } catch (error) {

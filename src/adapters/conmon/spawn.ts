@@ -19,8 +19,11 @@ export interface ConmonJob {
   readonly args: readonly string[];
   /** What the OCI runtime reads; conmon's own start goes on meanwhile. */
   readonly ready: Promise<unknown>;
-  /** Called when clients can connect and before the process is made; for extra processes, which run at once. */
-  readonly attachable?: () => void;
+  /**
+   * Called when clients can connect and before the process is made; for extra processes, which run at once.
+   * @param keeper process id of conmon
+   */
+  readonly attachable?: (keeper: number) => void;
   readonly timeoutMs: number;
 }
 
@@ -105,7 +108,7 @@ export const startConmon = async (job: ConmonJob): Promise<StartedConmon> => {
     release(start);
     if (job.attachable) {
       await wordOr(ended, attach, () => late, job);
-      job.attachable();
+      job.attachable(keeper.pid);
       release(start);
     }
     const { data, message } = await wordOr(ended, sync, () => late, job);

@@ -8,6 +8,7 @@ import {
   bundlePath,
   execPath,
   readRecord,
+  readSpecification,
   readStreams,
   runtimeRoot,
   type StreamSettings,
@@ -19,6 +20,7 @@ import { Held } from './held.ts';
 import { LogKeeper } from './log-keeper.ts';
 import { findProgram, globalArguments, OciRuntime } from './oci-runtime.ts';
 import { type ConmonOptions, type ConmonTimeouts, conmonTimeouts } from './options.ts';
+import { givePipes, rootOf } from './pipe-owner.ts';
 import { statusOf } from './process-identity.ts';
 import { type ConmonJob, type StartedConmon, startConmon } from './spawn.ts';
 
@@ -136,15 +138,23 @@ export class Tasks {
   /** Starts conmon for an extra process, and so the process. */
   async beginExec(task: TaskKey, execId: ExecId, held: Held): Promise<number> {
     const specification = join(held.directory, 'specification.json');
-    const followed = held.hub.followed;
+    const owner = rootOf(readSpecification(this.bundleOf(task)));
+    const waits = held.hub.followed || owner !== undefined;
     const { pid } = await this.#start(task, held, this.#recordOf(task), {
       args: [
         ...['--log-path', 'none', '--exec', '--exec-process-spec', specification],
-        ...(followed ? ['--exec-attach'] : []),
+        ...(waits ? ['--exec-attach'] : []),
       ],
       ready: Promise.resolve(),
       cuuid: execId,
-      ...(followed ? { attachable: () => held.hub.open() } : {}),
+      ...(waits
+        ? {
+            attachable: (keeper) => {
+              if (owner) givePipes(keeper, owner);
+              held.hub.open();
+            },
+          }
+        : {}),
     });
     return pid;
   }
