@@ -4,6 +4,7 @@ import type { Step, Workflow } from '../workflows/steps.ts';
 import type { Ledger } from './ledger.ts';
 import type { OpenArchive } from './ports/archive.ts';
 import type { Cause } from './ports/cause.ts';
+import type { RegistryAccess } from './ports/registry.ts';
 import type { Attachment } from './ports/stdio.ts';
 
 /** The caller's ends of what streams in and out while a workflow runs. */
@@ -12,6 +13,8 @@ export interface Ends {
   readonly attached?: (attachment: Attachment) => void;
   /** The archive that an import reads. */
   readonly archive?: OpenArchive;
+  /** How the caller wants registries asked. */
+  readonly registry?: RegistryAccess;
   /** Takes what an export writes; resolves when there is room for more. */
   readonly sink?: (bytes: Uint8Array) => Promise<void>;
 }

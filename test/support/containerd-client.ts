@@ -1,10 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { createArchives } from '../../src/adapters/archive/archives.ts';
 import { createBlobStore } from '../../src/adapters/blobs/store.ts';
 import { createLayerDiffer } from '../../src/adapters/diff/differ.ts';
 import { serve } from '../../src/adapters/grpc/serve.ts';
 import { createClock } from '../../src/adapters/linux/clock.ts';
+import { sha256 } from '../../src/adapters/linux/host.ts';
 import { createNames } from '../../src/adapters/linux/names.ts';
 import { memoryLog } from '../../src/adapters/log-memory/memory-log.ts';
 import { createNativeStore } from '../../src/adapters/native-snapshots/store.ts';
@@ -12,6 +14,7 @@ import { createMountFolders } from '../../src/adapters/overlay/mount-folders.ts'
 import { createMounter } from '../../src/adapters/overlay/mounter.ts';
 import { createOverlayStore } from '../../src/adapters/overlay/store.ts';
 import { createTreeOpener } from '../../src/adapters/overlay/tree-opener.ts';
+import { createRegistry } from '../../src/adapters/registry/registry.ts';
 import { createSandboxShims } from '../../src/adapters/shim/sandboxes.ts';
 import { createLayerApplier } from '../../src/adapters/unpack/applier.ts';
 import type { StreamProcessor } from '../../src/adapters/unpack/stream-processors.ts';
@@ -24,6 +27,7 @@ import { daemonActor } from '../../src/engine/origin.ts';
 import { Removals } from '../../src/engine/performers/removals.ts';
 import type { Log } from '../../src/engine/ports/log.ts';
 import type { Mounter } from '../../src/engine/ports/mounts.ts';
+import type { Ports } from '../../src/engine/ports/ports.ts';
 import type { Runtime } from '../../src/engine/ports/runtime.ts';
 import type { Snapshotters } from '../../src/engine/ports/snapshotters.ts';
 import { RestartMonitor } from '../../src/engine/restart-monitor.ts';
@@ -91,7 +95,13 @@ const partsOver = async (directory: string, { processors = [], remote = new Map(
   const collector = new Collector(ledger, clock, names, keptLogger().logger, options);
   const processes = new FakeRuntime();
   const runtime = processes.port as Runtime;
-  const runner = processes.runner(ledger);
+  const archives = createArchives();
+  const registry = createRegistry({ env: {}, retry: { tries: 1 } });
+  const removals = new Removals(blobs, ledger);
+  const platform = { os: 'linux', architecture: 'amd64' };
+  const host = { rootOf: () => '/nowhere', platform, sha256 };
+  const stores = { archives, blobs, clock, host, layers, names, registry, snapshots, snapshotters };
+  const runner = processes.runner(ledger, stores as unknown as Partial<Ports>, removals);
   const { logger } = keptLogger();
   const supervisor = new Supervisor(ledger, runner, runtime, logger, actor);
   supervisor.start();
@@ -110,16 +120,17 @@ const partsOver = async (directory: string, { processors = [], remote = new Map(
     runner,
     log,
     ledger,
-    ports: { blobs, clock, differ, layers, log, logger, names, runtime, snapshots, snapshotters },
+    ports: { archives, blobs, clock, differ, layers, log, logger, names, runtime, snapshots, snapshotters },
     collector,
-    removals: new Removals(blobs, ledger),
+    removals,
+    registry,
     sandboxes: new SandboxKeeper(ledger, sandboxShims, clock, logger),
     mounts,
     mounter,
     about: {
       pid: process.pid,
       pidNamespace: 1n,
-      platform: { os: 'linux', architecture: 'amd64' },
+      platform,
       overlayDirectory: bytes,
       describeRuntime: async (runtime: string, options: unknown) => ({
         typeUrl: 'containerd.types.RuntimeInfo',
@@ -184,7 +195,7 @@ export const servedStore = async (options: StoreOptions = {}): Promise<ServedSto
     [Symbol.asyncDispose]: async () => {
       for (const client of clients) client.close();
       await server.close();
-      await Promise.all([parts.ports.layers.close(), parts.ports.differ.close()]);
+      await Promise.all([parts.registry.close(), parts.ports.layers.close(), parts.ports.differ.close()]);
       temp.remove();
     },
   };

@@ -2,10 +2,11 @@ import { NEVER } from 'rxjs';
 import { Timestamp } from '../../src/domain/identity.ts';
 import { Rejection } from '../../src/domain/rejection.ts';
 import type { Ledger } from '../../src/engine/ledger.ts';
-import { taskPerformers } from '../../src/engine/performers/tasks.ts';
+import type { Removals } from '../../src/engine/performers/removals.ts';
+import { performersOf } from '../../src/engine/performers.ts';
 import type { Ports } from '../../src/engine/ports/ports.ts';
 import type { ClientTask, Exit, Runtime, TaskKey } from '../../src/engine/ports/runtime.ts';
-import { type Performers, WorkflowRunner } from '../../src/engine/workflow-runner.ts';
+import { WorkflowRunner } from '../../src/engine/workflow-runner.ts';
 
 interface Process {
   readonly pid: number;
@@ -71,16 +72,17 @@ export class FakeRuntime {
     },
   };
 
-  /** Carries out what workflows ask of processes. */
-  runner(ledger: Ledger): WorkflowRunner {
+  /** Carries out what workflows ask of processes, and of these ports. */
+  runner(ledger: Ledger, more: Partial<Ports> = {}, removals?: Removals): WorkflowRunner {
     const ports = {
       runtime: this.port,
       stdio: { drained: async () => undefined, list: async () => [], close: async () => undefined },
       mounter: { unmount: async () => undefined },
       containerFiles: { remove: async () => undefined },
       host: { rootOf: () => '/nowhere' },
+      ...more,
     } as unknown as Ports;
-    return new WorkflowRunner(ledger, taskPerformers(ports, ledger) as unknown as Performers);
+    return new WorkflowRunner(ledger, performersOf(ports, ledger, removals));
   }
 
   #refuse(): void {

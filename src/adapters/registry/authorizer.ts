@@ -1,5 +1,5 @@
 import { Rejection } from '../../domain/rejection.ts';
-import type { RegistryCredentials } from '../../engine/ports/registry.ts';
+import type { RegistryAccess, RegistryCredentials } from '../../engine/ports/registry.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { FindCredentials } from './credentials.ts';
 import type { Credentials } from './docker-config.ts';
@@ -14,6 +14,8 @@ export interface Subject {
   readonly scopes: readonly string[];
   /** Given by the client for this call; for the registry itself, never for its mirrors. */
   readonly given: RegistryCredentials | undefined;
+  /** Asks the client, in place of the daemon's own accounts. */
+  readonly account: RegistryAccess['account'] | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -69,12 +71,12 @@ export const createAuthorizer = (findCredentials: FindCredentials, tokens: Token
 };
 
 const credentialsFor = async (
-  { endpoint, repository, given }: Subject,
+  { endpoint, repository, given, account }: Subject,
   find: FindCredentials,
-): Promise<Credentials | undefined> =>
-  given !== undefined && endpoint.mirrorOf === undefined
-    ? { kind: 'password', ...given }
-    : await find(endpoint.credentialHost, repository);
+): Promise<Credentials | undefined> => {
+  if (given !== undefined && endpoint.mirrorOf === undefined) return { kind: 'password', ...given };
+  return account === undefined ? find(endpoint.credentialHost, repository) : account(endpoint.host);
+};
 
 const basic = ({ endpoint }: Subject, credentials: Credentials | undefined): Authorization => {
   if (credentials?.kind !== 'password') {

@@ -1,14 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { Rejection } from '../../domain/rejection.ts';
+import type { RegistryAccount } from '../../engine/ports/registry.ts';
 
 /** How an account shows itself to a registry or to its token service. */
-export type Credentials =
-  | { readonly kind: 'password'; readonly username: string; readonly password: string }
-  /** An OAuth2 refresh token, for the token service only. */
-  | { readonly kind: 'identity-token'; readonly token: string }
-  /** A bearer token for the registry itself. */
-  | { readonly kind: 'registry-token'; readonly token: string };
+export type Credentials = RegistryAccount;
 
 const AuthEntry = z.object({
   /** base64 of `user:password`. */

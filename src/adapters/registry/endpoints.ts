@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { Rejection } from '../../domain/rejection.ts';
+import type { RegistryAccess } from '../../engine/ports/registry.ts';
 import { type Capability, capabilities, type HostEntry, readHostsFile, type TlsFiles } from './hosts-file.ts';
 
 /** One place to ask for a registry's content. */
@@ -97,15 +98,26 @@ const parseUrl = (text: string, registry: string): URL => {
   );
 };
 
+const withScheme = (entry: HostEntry, registry: string, scheme: 'http' | 'https' | undefined): HostEntry =>
+  scheme === undefined
+    ? entry
+    : { ...entry, url: `${scheme}://${registry === 'docker.io' ? DOCKER_HUB : registry}` };
+
 /** Where to ask for a registry, in order: its mirrors, then itself. */
-export type FindEndpoints = (registry: string, capability: Capability) => Promise<readonly Endpoint[]>;
+export type FindEndpoints = (
+  registry: string,
+  capability: Capability,
+  access?: RegistryAccess,
+) => Promise<readonly Endpoint[]>;
 
 /** @param hostsDirectory folder with `<host>/hosts.toml`, read anew at each call so that changes need no restart */
 export const createFindEndpoints =
   (hostsDirectory: string | undefined): FindEndpoints =>
-  async (registry, capability) => {
-    const file = hostsDirectory === undefined ? undefined : await readHostsFile(hostsDirectory, registry);
-    const entries = file === undefined ? [plainServer] : [...file.mirrors, file.server];
+  async (registry, capability, { hostsDirectory: wished, scheme } = {}) => {
+    const directory = wished ?? hostsDirectory;
+    const file = directory === undefined ? undefined : await readHostsFile(directory, registry);
+    const entries =
+      file === undefined ? [withScheme(plainServer, registry, scheme)] : [...file.mirrors, file.server];
     const able = entries.filter((entry) => entry.capabilities.includes(capability));
     if (able.length === 0) {
       throw new Rejection(

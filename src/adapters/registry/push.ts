@@ -16,12 +16,12 @@ const MOUNTS = 4;
 
 export const createPush = (transport: Transport, chunks: ChunkLimits): RegistryPusher => ({
   async has(reference, descriptor, context) {
-    const endpoint = await transport.pushEndpoint(reference.registry);
+    const endpoint = await transport.pushEndpoint(reference.registry, context);
     return hasAt(transport, endpoint, reference, descriptor, context);
   },
 
   async pushBlob(reference, descriptor, source, context) {
-    const endpoint = await transport.pushEndpoint(reference.registry);
+    const endpoint = await transport.pushEndpoint(reference.registry, context);
     if (await hasAt(transport, endpoint, reference, descriptor, context)) return 'present';
     const upload = uploadTo(transport, endpoint, reference, descriptor, source, context);
     const mount = await mountFrom(upload);
@@ -40,7 +40,7 @@ export const createPush = (transport: Transport, chunks: ChunkLimits): RegistryP
     if (digest !== descriptor.digest) {
       throw new Rejection('invalid-argument', `the manifest to push has ${digest}, not ${descriptor.digest}`);
     }
-    const endpoint = await transport.pushEndpoint(reference.registry);
+    const endpoint = await transport.pushEndpoint(reference.registry, context);
     const what = `push of manifest ${name} to ${reference.repository}`;
     const { answer } = await transport.ask(endpoint, {
       method: 'PUT',

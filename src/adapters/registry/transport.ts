@@ -18,7 +18,7 @@ export interface Transport {
   /** Asks an endpoint; tries again what is worth it. @throws Rejection for every status that is not expected */
   ask(endpoint: Endpoint, ask: Ask, tries?: number): Promise<Response>;
   /** The host that pushes go to: the first that takes them. */
-  pushEndpoint(registry: string): Promise<Endpoint>;
+  pushEndpoint(registry: string, context: RegistryContext): Promise<Endpoint>;
   /** Runs `attempt` on one host of the registry after another until one gives an answer. */
   first<T>(
     registry: string,
@@ -91,13 +91,13 @@ export const createTransport = (options: TransportOptions): Transport => {
           () => once(options, endpoint, ask),
         ),
       ),
-    async pushEndpoint(registry) {
-      const [endpoint] = await findEndpoints(registry, 'push');
+    async pushEndpoint(registry, { access }) {
+      const [endpoint] = await findEndpoints(registry, 'push', access);
       if (endpoint === undefined) throw nobody(registry);
       return endpoint;
     },
     async first(registry, capability, context, attempt) {
-      const endpoints = await findEndpoints(registry, capability);
+      const endpoints = await findEndpoints(registry, capability, context.access);
       const before: string[] = [];
       for (const [index, endpoint] of endpoints.entries()) {
         try {
@@ -140,6 +140,7 @@ const once = async ({ exchange, authorizer, time }: TransportOptions, endpoint: 
     repository: ask.repository,
     scopes: ask.scopes,
     given: ask.context.credentials,
+    account: ask.context.access?.account,
     signal: ask.context.signal,
   };
   for (let round = 1; ; round += 1) {
@@ -152,6 +153,7 @@ const once = async ({ exchange, authorizer, time }: TransportOptions, endpoint: 
       privateHeaders: home
         ? {
             ...endpoint.headers,
+            ...ask.context.access?.headers,
             ...(authorization.header === undefined ? {} : { authorization: authorization.header }),
           }
         : {},

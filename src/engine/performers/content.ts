@@ -25,11 +25,12 @@ const reportEvery = 100;
 
 const registryContext = (
   { credentials }: Pick<EffectInput<'resolve-image'>, 'credentials'>,
-  { signal }: EffectContext,
+  { signal, registry }: EffectContext,
   progress?: (bytes: number) => void,
 ): RegistryContext => ({
   ...(signal === undefined ? {} : { signal }),
   ...(credentials === undefined ? {} : { credentials }),
+  ...(registry === undefined ? {} : { access: registry }),
   ...(progress === undefined ? {} : { progress }),
 });
 

@@ -63,9 +63,31 @@ export interface RegistryContext {
   readonly signal?: AbortSignal;
   /** Given by the client for this call; takes precedence over config.json. Never logged. */
   readonly credentials?: RegistryCredentials;
+  /** How a client wants this registry asked. */
+  readonly access?: RegistryAccess;
   /** Called with bytes moved since the last call. */
   readonly progress?: (bytes: number) => void;
 }
+
+/** How a client wants a registry asked, for one call, over what the daemon is configured with. */
+export interface RegistryAccess {
+  /** Asks the client for its account at a host; undefined for none. What it gives is never logged. */
+  readonly account?: (host: string) => Promise<RegistryAccount | undefined>;
+  /** Folder with `<host>/hosts.toml` in place of the daemon's own. */
+  readonly hostsDirectory?: string;
+  /** Where no hosts.toml says it. */
+  readonly scheme?: 'http' | 'https';
+  /** Sent with every request to the registry and its mirrors. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** How an account shows itself to a registry or to its token service. */
+export type RegistryAccount =
+  | { readonly kind: 'password'; readonly username: string; readonly password: string }
+  /** An OAuth2 refresh token, for the token service only. */
+  | { readonly kind: 'identity-token'; readonly token: string }
+  /** A bearer token for the registry itself. */
+  | { readonly kind: 'registry-token'; readonly token: string };
 
 export interface RegistryCredentials {
   readonly username: string;

@@ -21,6 +21,7 @@ export interface StoreParts {
   readonly ledger: Ledger;
   readonly ports: Pick<
     Ports,
+    | 'archives'
     | 'blobs'
     | 'clock'
     | 'differ'

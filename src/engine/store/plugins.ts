@@ -35,9 +35,14 @@ const services = [
   'images',
   'introspection',
   'leases',
+  'mounts',
   'namespaces',
+  'sandbox-controllers',
+  'sandboxes',
   'snapshots',
+  'streaming',
   'tasks',
+  'transfer',
   'version',
 ];
 

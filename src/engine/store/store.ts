@@ -10,7 +10,9 @@ import { namespaceStore } from './namespaces.ts';
 import type { StoreParts } from './parts.ts';
 import { sandboxServices } from './sandboxes.ts';
 import { snapshotServices } from './snapshots.ts';
+import { streamExchange } from './streaming.ts';
 import { taskStore } from './tasks.ts';
+import { transferService } from './transfer.ts';
 
 /** Everything that containerd's services are served from. */
 export const storeOf = (parts: StoreParts): Store => {
@@ -27,6 +29,8 @@ export const storeOf = (parts: StoreParts): Store => {
     introspection: introspection(parts),
     sandboxes: sandboxServices(parts, parts.sandboxes),
     mounts: parts.mounts,
+    streams: streamExchange(),
+    transfer: transferService(parts),
     snapshots: snapshotServices(parts),
   };
 };

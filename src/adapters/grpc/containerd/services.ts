@@ -65,6 +65,16 @@ export const containerdServices = (store: Store, build: Build): Services => ({
     const { snapshotsService } = await import('./snapshots.ts');
     return served(Snapshots, snapshotsService(store.snapshots));
   },
+  'containerd.services.streaming.v1.Streaming': async () => {
+    const { Streaming } = await import('../../../gen/containerd/services/streaming/v1/streaming_pb.ts');
+    const { streamingService } = await import('./streaming.ts');
+    return served(Streaming, streamingService(store.streams));
+  },
+  'containerd.services.transfer.v1.Transfer': async () => {
+    const { Transfer } = await import('../../../gen/containerd/services/transfer/v1/transfer_pb.ts');
+    const { transferService } = await import('./transfer.ts');
+    return served(Transfer, transferService(store));
+  },
   'containerd.services.sandbox.v1.Store': async () => {
     const { Store: Sandboxes } = await import('../../../gen/containerd/services/sandbox/v1/sandbox_pb.ts');
     const { sandboxStoreService } = await import('./sandboxes.ts');

@@ -9,7 +9,9 @@ import type { MountStore } from './mounts.ts';
 import type { NamespaceStore } from './namespaces.ts';
 import type { SandboxServices } from './sandboxes.ts';
 import type { SnapshotServices } from './snapshots.ts';
+import type { StreamExchange } from './streaming.ts';
 import type { TaskStore } from './tasks.ts';
+import type { TransferService } from './transfer.ts';
 
 /**
  * What containerd's clients work with: its records and verbs as they are, one method of a service being one method here.
@@ -29,4 +31,6 @@ export interface Store {
   readonly introspection: Introspection;
   readonly sandboxes: SandboxServices;
   readonly mounts: MountStore;
+  readonly streams: StreamExchange;
+  readonly transfer: TransferService;
 }

@@ -1,0 +1,53 @@
+import type { ImageName, Labels, Namespace, Platform } from '../../../domain/identity.ts';
+import type { ImageReference } from '../../../domain/image-reference.ts';
+import type { Call } from '../call.ts';
+import type { RegistryAccess } from '../registry.ts';
+
+/** An image on a registry, and how its client wants that asked. */
+export interface RegistryImage {
+  readonly reference: ImageReference;
+  readonly access: RegistryAccess;
+}
+
+/** Names to be given to what a transfer brings. */
+export interface ImageNaming {
+  /** In full; where an import finds names in the archive, the first of these is for what has none. */
+  readonly names: readonly ImageName[];
+  /** Repositories to which an import adds the tags that it finds. */
+  readonly prefixes: readonly string[];
+  readonly labels: Labels;
+}
+
+export interface ImageDestination extends ImageNaming {
+  /** Which to fetch of an index; all where none is named. */
+  readonly platforms: readonly Platform[];
+  /** Which to unpack. */
+  readonly unpack: readonly Platform[];
+}
+
+/**
+ * Images as wholes, between registries, the store and archives. Each runs under a lease of its own and stands in the log as
+ * a transfer; progress goes to the call's `report`.
+ */
+export interface TransferService {
+  /** @throws Rejection as {@link file://./../registry.ts the registry}; `not-found` where no platform fits */
+  pull(
+    namespace: Namespace,
+    from: RegistryImage,
+    to: ImageDestination,
+    call: Call,
+  ): Promise<readonly ImageName[]>;
+  /** @throws Rejection `not-found` for the image; as the registry */
+  push(namespace: Namespace, name: ImageName, to: RegistryImage, call: Call): Promise<void>;
+  /** Unpacks what is for this host. @throws Rejection as `shiplog import` */
+  import(
+    namespace: Namespace,
+    archive: AsyncIterable<Uint8Array>,
+    to: ImageNaming,
+    call: Call,
+  ): Promise<readonly ImageName[]>;
+  /** An OCI image layout. @throws Rejection `not-found` for an image */
+  export(namespace: Namespace, names: readonly ImageName[], call: Call): AsyncIterable<Uint8Array>;
+  /** @throws Rejection `not-found` */
+  tag(namespace: Namespace, name: ImageName, to: ImageNaming, call: Call): Promise<void>;
+}

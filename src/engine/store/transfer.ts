@@ -1,0 +1,135 @@
+import type { ImageName, Labels, Namespace } from '../../domain/identity.ts';
+import { ImageReference } from '../../domain/image-reference.ts';
+import { findImage, type Image } from '../../domain/images.ts';
+import { Rejection } from '../../domain/rejection.ts';
+import type { Command, World } from '../../domain/world.ts';
+import { exportArchive } from '../../workflows/export.ts';
+import { importArchive } from '../../workflows/import.ts';
+import { pullInto } from '../../workflows/pull-into.ts';
+import { push } from '../../workflows/push.ts';
+import { dispatch, look, type Workflow } from '../../workflows/steps.ts';
+import { HandOver } from '../api/hand-over.ts';
+import type { OpenArchive } from '../ports/archive.ts';
+import type { Call } from '../ports/call.ts';
+import type { ImageNaming, TransferService } from '../ports/store/transfer.ts';
+import type { RunOptions } from '../workflow-runner.ts';
+import type { StoreParts } from './parts.ts';
+
+export const transferService = (parts: StoreParts): TransferService => {
+  const { ledger, runner, ports } = parts;
+  /** The answer waits until all that it rests on is durable. */
+  const run = async <T>(workflow: Workflow<T>, call: Call, more: Partial<RunOptions> = {}): Promise<T> => {
+    const { cause, signal, report } = call;
+    const result = await runner.run(workflow, {
+      cause,
+      ...(signal === undefined ? {} : { signal }),
+      ...(report === undefined ? {} : { report }),
+      ...more,
+    });
+    await ledger.settled();
+    return result;
+  };
+  const find = (namespace: Namespace, name: ImageName): Image =>
+    imageNamed(ledger.durable.world, namespace, name);
+
+  return {
+    pull: async (namespace, { reference, access }, { names, labels, platforms, unpack }, call) => {
+      if (names.length === 0) throw new Rejection('not-found', 'no image name found: not found');
+      const request = { namespace, reference, names, labels, platforms, unpack };
+      await run(pullInto(request), call, { registry: access });
+      return names;
+    },
+    push: async (namespace, name, { reference, access }, call) => {
+      const image = find(namespace, name);
+      await run(push({ namespace, image, reference }), call, { registry: access });
+    },
+    import: (namespace, bytes, to, call) =>
+      withArchive(ports.archives.open(bytes), call, (archive) =>
+        run(importInto(namespace, to), call, { archive }),
+      ),
+    export: (namespace, names, call) => {
+      const images = names.map((name) => find(namespace, name));
+      return exported(call.signal, (sink, signal) =>
+        run(exportArchive({ namespace, images, format: 'oci' }), { ...call, signal }, { sink }),
+      );
+    },
+    tag: async (namespace, name, { names, labels }, call) => {
+      const { target } = find(namespace, name);
+      if (names.length === 0) throw new Rejection('not-found', 'no image name found: not found');
+      await run(dispatch(...naming(names, target, namespace, labels)), call);
+    },
+  };
+};
+
+const imageNamed = (world: World, namespace: Namespace, name: ImageName): Image => {
+  const image = findImage(world.image, namespace, name);
+  if (image) return image;
+  throw new Rejection('not-found', `image "${name}": not found`);
+};
+
+const naming = (
+  names: readonly ImageName[],
+  target: Image['target'],
+  namespace: Namespace,
+  labels: Labels,
+): readonly Command[] => names.map((name) => ({ type: 'set-image', namespace, name, target, labels }));
+
+/** Imports an archive; what it names keeps its names, what it only tags gets the first prefix, the rest the first name. */
+function* importInto(
+  namespace: Namespace,
+  { names, prefixes, labels }: ImageNaming,
+): Workflow<readonly ImageName[]> {
+  const given = names[0] ?? prefixes[0];
+  const name = given === undefined ? undefined : referenceOf(given);
+  const found = yield* importArchive({ namespace, ...(name === undefined ? {} : { name }) });
+  if (Object.keys(labels).length === 0) return found;
+  for (const each of found) {
+    const { target } = imageNamed(yield* look(), namespace, each);
+    yield* dispatch({ type: 'set-image', namespace, name: each, target, labels });
+  }
+  return found;
+}
+
+const referenceOf = (text: string): ImageReference => {
+  const parsed = ImageReference.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new Rejection('invalid-argument', parsed.error.issues[0]?.message ?? `'${text}' is not a name`);
+};
+
+const gone = () => new Rejection('cancelled', 'the caller went away');
+
+const withArchive = async <T>(
+  archive: OpenArchive,
+  { signal }: Call,
+  work: (archive: OpenArchive) => Promise<T>,
+): Promise<T> => {
+  const abandon = (): void => archive.close(gone());
+  signal?.addEventListener('abort', abandon, { once: true });
+  try {
+    return await work(archive);
+  } finally {
+    signal?.removeEventListener('abort', abandon);
+    abandon();
+  }
+};
+
+/** The workflow writes into one end, the caller reads from the other; whoever stops reading stops it. */
+async function* exported(
+  caller: AbortSignal | undefined,
+  write: (sink: (bytes: Uint8Array) => Promise<void>, signal: AbortSignal) => Promise<void>,
+): AsyncGenerator<Uint8Array> {
+  const left = new AbortController();
+  const signal = caller === undefined ? left.signal : AbortSignal.any([caller, left.signal]);
+  const handOver = new HandOver<Uint8Array>();
+  signal.addEventListener('abort', () => handOver.drop(gone()), { once: true });
+  const settled = write((bytes) => handOver.put(bytes), signal).then(
+    () => handOver.end(),
+    (error: unknown) => handOver.drop(error),
+  );
+  try {
+    yield* handOver.items();
+  } finally {
+    left.abort(gone());
+    await settled;
+  }
+}
