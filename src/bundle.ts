@@ -104,7 +104,15 @@ const serveLog = async ({ log, checkpoints, bytes }: Source, address: string, pa
       ...{ platform: hostPlatform(), boot: bootId(), sha256, rootsDirectory: '', rootOf: () => '' },
       logOf: () => ({ path: '', maxBytes: 0, maxFiles: 0 }),
     },
-    ...{ snapshots: absent(), snapshotters: absent(), layers: absent(), mounter: absent(), registry: absent(), archives: absent() },
+    ...{
+      snapshots: absent(),
+      snapshotters: absent(),
+      layers: absent(),
+      differ: absent(),
+      mounter: absent(),
+      registry: absent(),
+      archives: absent(),
+    },
     ...{ runtime: absent(), stdio: absent(), containerLogs: absent(), containerFiles: absent() },
     processes: absent(),
   };

@@ -90,6 +90,7 @@ export const testEngine = async (): Promise<TestEngine> => {
     snapshots: overlay,
     snapshotters: localSnapshotters({ overlayfs: overlay }),
     layers: createLayerApplier({ directory: snapshots, workers: 2 }),
+    differ: unreachable('differ'),
     mounter: createMounter(),
     registry,
     archives: createArchives(),

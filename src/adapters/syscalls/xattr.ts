@@ -22,6 +22,10 @@ const flist = declare<(fd: number, list: Buffer, size: number) => number>(
   'int64_t flistxattr(int fd, void *list, uint64_t size)',
 );
 
+const lremove = declare<(path: Buffer, name: Buffer) => number>('int lremovexattr(void *path, void *name)');
+
+const fremove = declare<(fd: number, name: Buffer) => number>('int fremovexattr(int fd, void *name)');
+
 /** The kernel's bound for one value and for the list of names. */
 const XATTR_MAX = 65_536;
 /** One for the thread: a call fills it and its bytes are copied out before the next. */
@@ -63,4 +67,11 @@ export const listXattrs = (target: Target): readonly string[] => {
     if (hasCode(error, 'ENOTSUP', 'EOPNOTSUPP')) return [];
     throw error;
   }
+};
+
+/** Takes an extended attribute from the path itself, or from an open file. @throws SyscallError, ENODATA where there is none */
+export const removeXattr = (target: Target, name: string | Buffer): void => {
+  const result =
+    typeof target === 'number' ? fremove(target, cstring(name)) : lremove(cstring(target), cstring(name));
+  check(result, 'removexattr', target);
 };

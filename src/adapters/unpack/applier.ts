@@ -1,14 +1,17 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { DiffId } from '../../domain/identity.ts';
+import { join } from 'node:path';
+import { DiffId, type SnapshotId } from '../../domain/identity.ts';
+import type { Mount } from '../../domain/mount.ts';
 import { Rejection, type RejectionCode } from '../../domain/rejection.ts';
-import type { AppliedLayer, ApplyOptions, LayerApplier, NeedsParents } from '../../engine/ports/snapshots.ts';
+import type { ApplyOptions, LayerApplier, LayerFile } from '../../engine/ports/snapshots.ts';
+import type { TreeOpener } from '../../engine/ports/trees.ts';
 import { syncfs } from '../syscalls/sync.ts';
 import type { UnpackBlame, UnpackOutcome } from './job.ts';
-import { checkLayerType } from './layer-type.ts';
 import { defaultUnpackLimits, type UnpackLimits } from './limits.ts';
 import { type JobRequest, type OpenedJob, openJob } from './open-job.ts';
 import { shareSync } from './shared-sync.ts';
+import { routeOf, type StreamProcessor } from './stream-processors.ts';
 import { createWorkerPool, type WorkerPool } from './worker-pool.ts';
 
 export interface LayerApplierOptions {
@@ -19,6 +22,10 @@ export interface LayerApplierOptions {
   readonly limits?: Partial<UnpackLimits>;
   /** Inflate by igzip and zstd where they are installed; true when absent. */
   readonly nativeDecompressors?: boolean;
+  /** For layers of other media types; the later ones come first. */
+  readonly processors?: readonly StreamProcessor[];
+  /** For layers onto mounts; absent where there are none. */
+  readonly trees?: TreeOpener;
 }
 
 const codes = {
@@ -54,13 +61,14 @@ const runOpened = async (
 const unpack = async (
   pool: WorkerPool,
   request: JobRequest,
+  mediaType: string,
   { signal, progress }: ApplyOptions,
 ): Promise<Result> => {
   const thread = await pool.hold(signal);
   try {
     signal?.throwIfAborted();
     const report = progress ?? (() => undefined);
-    return await runOpened(openJob(request), (job) => thread.run(job, report), signal);
+    return await runOpened(openJob(request, mediaType), (job) => thread.run(job, report), signal);
   } finally {
     thread.release();
   }
@@ -82,11 +90,25 @@ const toldOf = (what: string, error: unknown, signal: AbortSignal | undefined): 
   });
 };
 
-/** Unpacks layers in worker threads, straight into overlay directories (ADR 0009). */
+/** The outcome of a layer that asks for nothing more. @throws Rejection for one that failed */
+const doneOf = (result: Result) => {
+  const rejection = rejectionOf(result);
+  if (rejection !== undefined) throw rejection;
+  return result.outcome.kind === 'done' ? result.outcome : undefined;
+};
+
+const syncOf = async (fd: number, signal: AbortSignal | undefined): Promise<void> => {
+  signal?.throwIfAborted();
+  await syncfs(fd);
+};
+
+/** Unpacks layers in worker threads, straight into overlay directories (ADR 0009) or onto mounted trees (ADR 0029). */
 export const createLayerApplier = (options: LayerApplierOptions): LayerApplier => {
-  const { directory } = options;
+  const { directory, processors = [], trees } = options;
   const limits = { ...defaultUnpackLimits, ...options.limits };
+  const native = options.nativeDecompressors ?? true;
   const pool = createWorkerPool(options.workers ?? availableParallelism());
+  const treeOf = (id: SnapshotId): string => join(directory, 'snapshots', id, 'fs');
   const sync = shareSync(async () => {
     const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
@@ -95,26 +117,44 @@ export const createLayerApplier = (options: LayerApplierOptions): LayerApplier =
       closeSync(fd);
     }
   });
-
-  const finished = async (result: Result): Promise<AppliedLayer | NeedsParents> => {
-    const rejection = rejectionOf(result);
-    if (rejection !== undefined) throw rejection;
-    if (result.outcome.kind !== 'done') return { needsParents: true };
-    await sync();
-    const { sha256, size, usage } = result.outcome;
-    return { diffId: DiffId.parse(`sha256:${sha256}`), size, usage };
-  };
+  const requestOf = (layer: LayerFile) => ({
+    ...{ directory, limits, native, blob: layer.path },
+    payloads: layer.payloads ?? {},
+    route: routeOf(layer.mediaType, processors),
+  });
 
   return {
     apply: async (layer, into, how = {}) => {
       const what = `unpack layer '${layer.path}' into snapshot '${into}'`;
       try {
-        checkLayerType(layer.mediaType);
-        const native = options.nativeDecompressors ?? true;
-        const request = { directory, blob: layer.path, into, parents: how.parents, limits, native };
-        const result = await unpack(pool, request, how);
+        const parents = how.parents?.map(treeOf);
+        const request = { ...requestOf(layer), root: treeOf(into), onto: 'layer' as const, parents };
+        const done = doneOf(await unpack(pool, request, layer.mediaType, how));
         how.signal?.throwIfAborted();
-        return await finished(result);
+        if (done === undefined) return { needsParents: true };
+        await sync();
+        return { diffId: DiffId.parse(`sha256:${done.sha256}`), size: done.size, usage: done.usage };
+      } catch (error) {
+        throw toldOf(what, error, how.signal);
+      }
+    },
+    applyTo: async (layer, mounts, how = {}) => {
+      const what = `unpack layer '${layer.path}' onto ${shown(mounts)}`;
+      try {
+        const wanted = requestOf(layer);
+        if (trees === undefined || mounts.length === 0) {
+          throw new Rejection('invalid-argument', 'there is nothing mounted to unpack onto');
+        }
+        const tree = await trees.open(mounts, { readonly: false });
+        try {
+          const request = { ...wanted, root: tree.descriptor, onto: 'tree' as const, parents: undefined };
+          const done = doneOf(await unpack(pool, request, layer.mediaType, how));
+          if (done === undefined) throw new Rejection('internal', 'a tree has no parents to ask for');
+          await syncOf(tree.descriptor, how.signal);
+          return { diffId: DiffId.parse(`sha256:${done.sha256}`), size: done.size };
+        } finally {
+          await tree.close();
+        }
       } catch (error) {
         throw toldOf(what, error, how.signal);
       }
@@ -122,3 +162,6 @@ export const createLayerApplier = (options: LayerApplierOptions): LayerApplier =
     close: () => pool.close(),
   };
 };
+
+const shown = (mounts: readonly Mount[]): string =>
+  mounts.length === 0 ? 'no mounts' : mounts.map(({ type, source }) => `${type} '${source}'`).join(', ');

@@ -7,8 +7,10 @@ export interface UnpackJob {
   readonly source: { readonly fd: number; readonly inflate: 'none' | 'gzip' | 'zstd' };
   /** The blob; its offset tells how far whoever inflates has come. */
   readonly blob: { readonly fd: number; readonly size: number };
-  /** An open directory: the root of the layer. */
+  /** An open directory: the root of the layer, or of the tree that it is laid over. */
   readonly root: number;
+  /** Whether the root is a fresh directory of an overlay, which shall hold the layer alone, or a tree as it is seen. */
+  readonly onto: 'layer' | 'tree';
   /** Open directories of the layers beneath, nearest first; absent where they aren't known. */
   readonly parents?: readonly number[];
   readonly blockSize: number;

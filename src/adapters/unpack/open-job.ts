@@ -1,20 +1,25 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
-import { compressionOf, magicBytes } from '../../domain/compression.ts';
-import type { SnapshotId } from '../../domain/identity.ts';
+import { type Compression, compressionOf, magicBytes } from '../../domain/compression.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { statFileSystem } from '../syscalls/statfs.ts';
-import { openSource } from './decompressor.ts';
+import { type OpenedSource, openSource } from './decompressor.ts';
 import type { UnpackJob } from './job.ts';
 import type { UnpackLimits } from './limits.ts';
+import { runProcessors } from './run-processors.ts';
+import type { LayerRoute } from './stream-processors.ts';
 
 export interface JobRequest {
-  /** The snapshot store's directory. */
+  /** On the file system that is written to. */
   readonly directory: string;
   readonly blob: string;
-  readonly into: SnapshotId;
-  readonly parents: readonly SnapshotId[] | undefined;
+  readonly payloads: Readonly<Record<string, Uint8Array>>;
+  readonly route: LayerRoute;
+  /** Its path, or an open directory, which stays the caller's. */
+  readonly root: string | number;
+  readonly onto: UnpackJob['onto'];
+  /** Paths, from the direct parent to the base. */
+  readonly parents: readonly string[] | undefined;
   readonly limits: UnpackLimits;
   readonly native: boolean;
 }
@@ -43,8 +48,44 @@ const openOrSay = (path: string, flags: number): number => {
   }
 };
 
+/** How what comes out of a program is compressed is said by its type alone: a pipe can't be looked into and read again. */
+const compressionOfType = (mediaType: string): Compression => {
+  if (/[+.]gzip$/.test(mediaType)) return 'gzip';
+  return /[+.]zstd$/.test(mediaType) ? 'zstd' : 'none';
+};
+
+/** The uncompressed layer, through the programs that its type asks for. Last to be opened, since it may start processes. */
+const openLayer = (blob: number, mediaType: string, request: JobRequest): OpenedSource => {
+  const { route, payloads, native } = request;
+  const [first, ...others] = route.steps;
+  if (first === undefined) return openSource(blob, compressionOf(headOf(blob)), { native });
+  const processed = runProcessors({ fd: blob, mediaType }, [first, ...others], payloads);
+  let inflated: OpenedSource;
+  try {
+    inflated = openSource(processed.fd, compressionOfType(route.mediaType), { native });
+  } catch (error) {
+    processed.interrupt();
+    closeSync(processed.fd);
+    throw error;
+  }
+  return {
+    source: inflated.source,
+    // a program that gives up leaves a stream that is cut off: what it says comes first
+    fault: async () => (await processed.fault()) ?? inflated.fault(),
+    interrupt: () => {
+      processed.interrupt();
+      inflated.interrupt();
+    },
+    close: async () => {
+      processed.interrupt();
+      await inflated.close();
+      await processed.close();
+    },
+  };
+};
+
 /** @throws Rejection `not-found` (blob or directory), `unimplemented` (no decompressor) */
-export const openJob = (request: JobRequest): OpenedJob => {
+export const openJob = (request: JobRequest, mediaType: string): OpenedJob => {
   const opened: number[] = [];
   const closeAll = () => {
     for (const fd of opened.splice(0)) closeSync(fd);
@@ -54,22 +95,21 @@ export const openJob = (request: JobRequest): OpenedJob => {
     opened.push(fd);
     return fd;
   };
-  const openTree = (id: SnapshotId) =>
-    open(join(request.directory, 'snapshots', id, 'fs'), constants.O_RDONLY | constants.O_DIRECTORY);
+  const openTree = (path: string) => open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const blob = open(request.blob, constants.O_RDONLY);
-    const root = openTree(request.into);
+    const root = typeof request.root === 'number' ? request.root : openTree(request.root);
     const parents = request.parents?.map(openTree);
     const cancelled = new SharedArrayBuffer(4);
     const { size } = fstatSync(blob);
     const { blockSize } = statFileSystem(request.directory);
-    // last, since it may start a process
-    const source = openSource(blob, compressionOf(headOf(blob)), { native: request.native });
+    const source = openLayer(blob, mediaType, request);
     return {
       job: {
         source: source.source,
         blob: { fd: blob, size },
         root,
+        onto: request.onto,
         ...(parents === undefined ? {} : { parents }),
         blockSize,
         limits: request.limits,

@@ -12,6 +12,7 @@ import { NeedsParentsSignal } from './needs-parents.ts';
 import { readSource } from './read-source.ts';
 import { emptyDirectory } from './remove-tree.ts';
 import { TarParser, type TarSink } from './tar-parser.ts';
+import { TreeWriter } from './tree-writer.ts';
 import { UsageCount } from './usage-count.ts';
 
 class CancelledSignal extends Error {}
@@ -50,10 +51,13 @@ class Watched implements TarSink {
   }
 }
 
+/** What both writers have. */
+type Writer = Pick<LayerWriter, 'entry' | 'data' | 'end' | 'finish' | 'release' | 'current'>;
+
 /** Reads it all: the digest is over the whole stream, what follows the archive's end included. */
 const extract = async (
   job: UnpackJob,
-  writer: LayerWriter,
+  writer: Writer,
   progress: (bytesRead: number) => void,
   ended: () => void,
 ): Promise<{ sha256: string; size: number }> => {
@@ -80,18 +84,20 @@ const extract = async (
   return { sha256: hash.digest('hex'), size };
 };
 
-/** Unpacks into the working directory of this thread, which must be the layer's root and the thread's own. */
+/** Unpacks into the working directory of this thread, which must be the root of layer or tree and the thread's own. */
 export const unpackLayer = async (
   job: UnpackJob,
   progress: (bytesRead: number) => void,
 ): Promise<UnpackOutcome> => {
   const usage = new UsageCount(job.blockSize);
-  const writer = new LayerWriter(job.parents === undefined ? undefined : new LowerTrees(job.parents), usage);
+  const lower = job.parents === undefined ? undefined : new LowerTrees(job.parents);
+  const writer: Writer = job.onto === 'tree' ? new TreeWriter() : new LayerWriter(lower, usage);
   let sourceEnded = false;
   try {
     const found = await extract(job, writer, progress, () => {
       sourceEnded = true;
     });
+    if (job.onto === 'tree') return { kind: 'done', ...found, usage: { bytes: 0, inodes: 0 } };
     return { kind: 'done', ...found, usage: usage.result ?? measureTree() };
   } catch (error) {
     if (error instanceof CancelledSignal) return { kind: 'cancelled' };

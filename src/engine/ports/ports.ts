@@ -3,6 +3,7 @@ import type { Archives } from './archive.ts';
 import type { BlobStore } from './blobs.ts';
 import type { Clock, Names } from './clock.ts';
 import type { ContainerFiles } from './container-files.ts';
+import type { LayerDiffer } from './differ.ts';
 import type { Expressions } from './expressions.ts';
 import type { HostInspector, LogInspector } from './inspection.ts';
 import type { Log } from './log.ts';
@@ -26,6 +27,7 @@ export interface Ports {
   readonly snapshots: RootStore;
   readonly snapshotters: Snapshotters;
   readonly layers: LayerApplier;
+  readonly differ: LayerDiffer;
   readonly mounter: Mounter;
   readonly registry: Registry;
   readonly archives: Archives;

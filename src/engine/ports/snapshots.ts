@@ -93,16 +93,30 @@ export interface LayerApplier {
    * @param layer.mediaType says that it is a layer; how it is compressed (gzip, zstd, not at all) is read from its bytes
    * @param into the fresh snapshot directory, made by the store's `create`; left as it is when this fails
    * @returns the digest of the uncompressed tar as found (the caller compares) and what the tree takes; on stable storage
-   * @throws Rejection `failed-precondition` (corrupt or hostile layer, over a limit), `unimplemented` (media type),
+   * @throws Rejection `failed-precondition` (corrupt or hostile layer, over a limit, a program that turns it into a layer
+   *   failed), `unimplemented` (media type),
    *   `not-found` (no such blob or directory), `resource-exhausted` (disk full), `cancelled`, `unavailable` (closed)
    */
   apply(layer: LayerFile, into: SnapshotId, options?: ApplyOptions): Promise<AppliedLayer | NeedsParents>;
+  /**
+   * Unpacks a layer onto whatever is mounted, and may hold files already: what the layer has takes the place of what is
+   * there, and what it removes is removed. Where this fails the tree is left half done.
+   * @returns the digest and size of the uncompressed tar; the tree is on stable storage
+   * @throws Rejection as `apply`; `invalid-argument` for no mounts, `internal` where they can't be mounted
+   */
+  applyTo(
+    layer: LayerFile,
+    mounts: readonly Mount[],
+    options?: Omit<ApplyOptions, 'parents'>,
+  ): Promise<Omit<AppliedLayer, 'usage'>>;
   close(): Promise<void>;
 }
 
 export interface LayerFile {
   readonly path: string;
   readonly mediaType: string;
+  /** For the programs that turn layers of other media types into layers: by the id of the program, its bytes. */
+  readonly payloads?: Readonly<Record<string, Uint8Array>>;
 }
 
 export interface ApplyOptions {

@@ -36,6 +36,7 @@ const roots = [
   'log-home',
   'host-record',
   'host-ports',
+  'host-snapshots',
   'cli',
   'verify',
   'verify-log',
