@@ -19,6 +19,7 @@ import {
   SnapshotterName,
   type Timestamp,
 } from './identity.ts';
+import { joined } from './joined.ts';
 import { mergeLabels } from './labels.ts';
 import { PersistentMap } from './persistent-map.ts';
 import { Rejection } from './rejection.ts';
@@ -27,7 +28,7 @@ import { Rejection } from './rejection.ts';
 // its task.
 export const containerSubject = (namespace: Namespace, id: ContainerId) =>
   subject('container', namespace, id);
-const keyOf = (namespace: Namespace, id: string) => `${namespace}/${id}`;
+const keyOf = (namespace: Namespace, id: string) => joined(namespace, id);
 
 // Events. Names and fields are the storage format.
 const record = z.object({

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Subject, subject } from './envelope.ts';
 import { type CommandsOf, defineEvent, type EventsOf, type Fact } from './event.ts';
 import { Digest, IngestRef, Labels, LeaseId, Namespace, Size, type Timestamp } from './identity.ts';
+import { joined } from './joined.ts';
 import { mergeLabels } from './labels.ts';
 import { findLease, holdUnder, type LeaseEvent, type Leases } from './leases.ts';
 import { PersistentMap } from './persistent-map.ts';
@@ -12,7 +13,7 @@ import { RemovalCause } from './removal.ts';
 // are freed when the last namespace that names them lets go.
 export const blobSubject = (namespace: Namespace, digest: Digest) => subject('blob', namespace, digest);
 export const ingestSubject = (namespace: Namespace, ref: IngestRef) => subject('ingest', namespace, ref);
-const blobKey = (namespace: Namespace, digest: Digest) => `${namespace}/${digest}`;
+const blobKey = (namespace: Namespace, digest: Digest) => joined(namespace, digest);
 const ingestKey = (namespace: Namespace, ref: IngestRef) => `${namespace}/${ref}`;
 
 // Events. Names and fields are the storage format.

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Namespace, type Position, Timestamp } from './identity.ts';
+import { joined } from './joined.ts';
 
 /** Who asked: read from the peer of the socket by the kernel, never from what the client says of itself. */
 export const Actor = z
@@ -69,7 +70,7 @@ export const Subject = z
   .regex(new RegExp(`^(?:host|(?:${subjectKinds.join('|')})/[^/]+/.+)$`, 's'))
   .brand<'Subject'>();
 export const subject = (kind: Exclude<SubjectKind, 'host'>, namespace: Namespace, id: string): Subject =>
-  `${kind}/${namespace}/${id}` as Subject;
+  joined(joined(kind, namespace), id) as Subject;
 export const hostSubject = 'host' as Subject;
 
 /** What a log stores: `type` and `version` name the schema of `data`. */

@@ -11,6 +11,7 @@ import {
   SnapshotterName,
   type Timestamp,
 } from './identity.ts';
+import { joined } from './joined.ts';
 import { mergeLabels } from './labels.ts';
 import { findLease, holdUnder, type LeaseEvent, type Leases } from './leases.ts';
 import { PersistentMap } from './persistent-map.ts';
@@ -22,9 +23,9 @@ import { RemovalCause } from './removal.ts';
 const ref = z.object({ namespace: Namespace, snapshotter: SnapshotterName, key: SnapshotKey });
 export type SnapshotRef = z.infer<typeof ref>;
 export const snapshotSubject = ({ namespace, snapshotter, key }: SnapshotRef) =>
-  subject('snapshot', namespace, `${snapshotter}/${key}`);
+  subject('snapshot', namespace, joined(snapshotter, key));
 export const snapshotRefKey = ({ namespace, snapshotter, key }: SnapshotRef): string =>
-  `${namespace}/${snapshotter}/${key}`;
+  joined(joined(namespace, snapshotter), key);
 
 // Events. Names and fields are the storage format.
 const usage = z.object({

@@ -4,11 +4,12 @@ import type { ClientOrder, ExecOrder } from './client-order.ts';
 import type { ProcessConfig } from './container-config.ts';
 import type { Fact } from './event.ts';
 import type { ContainerId, ExecId, Namespace, Timestamp } from './identity.ts';
+import { joined } from './joined.ts';
 import { PersistentMap } from './persistent-map.ts';
 import type { TaskEvent } from './task-events.ts';
 
 // Identity: a container has at most one task, so a task is named by its container; an exec by an id within it.
-const keyOf = (namespace: Namespace, id: ContainerId) => `${namespace}/${id}`;
+const keyOf = (namespace: Namespace, id: ContainerId) => joined(namespace, id);
 
 // Events stand in task-events.ts, commands and decisions in task-decisions.ts.
 
