@@ -54,6 +54,8 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
   };
   events.oom.subscribe(tellOom);
   const shims = new Map<string, Shim>();
+  /** Shims that were told to go, until they are gone with their bundles. Never rejects. */
+  const leaving = new Map<string, Promise<void>>();
   const creating = new Set<string>();
   const creates = turns(options.concurrency ?? 16);
   // Apart, so that cleaning up after hung shims delays no new task.
@@ -71,6 +73,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     told.delete(keyOf(task));
   };
   const purge: Runtime['purge'] = async (task) => {
+    await leaving.get(keyOf(task));
     drop(task);
     return purges(() => purgeBundle(task, bundleOf(task), options, timeouts));
   };
@@ -87,6 +90,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     workOf: (shim: string, bundle: string) => Promise<Work>,
   ): Promise<{ pid: number }> => {
     const bundle = bundleOf(task);
+    await leaving.get(keyOf(task));
     if (shims.has(keyOf(task)) || (await readBundle(bundle))) {
       throw new Rejection('already-exists', `task ${keyOf(task)} exists; delete it first`);
     }
@@ -123,6 +127,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
   const deleteTask = async (task: TaskKey): Promise<void> => {
     const shim = shims.get(keyOf(task));
     if (shim === undefined) {
+      await leaving.get(keyOf(task));
       if (await readBundle(bundleOf(task))) await purge(task);
       return;
     }
@@ -136,16 +141,37 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       }
       if (error.code !== 'not-found') throw error;
     }
+    sendAway(task, shim);
+  };
+
+  /**
+   * The process is freed and nothing of it is mounted; its shim and bundle, which nobody asks for any more, go by
+   * themselves. A new task of the name waits for that.
+   */
+  const sendAway = (task: TaskKey, shim: Shim): void => {
+    const key = keyOf(task);
+    shims.delete(key);
+    told.delete(key);
+    const gone = letGo(shim)
+      .catch((error: unknown) => {
+        options.logger.warn('a shim did not go as it was told; the next start of the daemon takes it away', {
+          ...task,
+          error: asRejection(error).message,
+        });
+      })
+      .finally(() => leaving.delete(key));
+    leaving.set(key, gone);
+  };
+
+  const letGo = async (shim: Shim): Promise<void> => {
     shim.retire();
     const gone = shim.gone(timeouts.shutdown);
     // The shim may go before it answers; that it goes is what counts.
-    await shim.call(Task.method.shutdown, { id: task.id, now: true }).catch(asRejection);
-    if (!(await gone)) {
-      await purge(task);
-      return;
-    }
-    drop(task);
-    await removeBundle(shim.bundle);
+    await shim.call(Task.method.shutdown, { id: shim.task.id, now: true }).catch(asRejection);
+    const went = await gone;
+    shim.close();
+    if (went) await removeBundle(shim.bundle);
+    else await purges(() => purgeBundle(shim.task, shim.bundle, options, timeouts));
   };
 
   const exec = async (task: TaskKey, execId: ExecId, order: StdioPaths & { readonly spec: Any }) => {
@@ -264,6 +290,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       await forgetExec(shim.bundle, execId);
     },
     async probe(): Promise<readonly ProbedTask[]> {
+      await Promise.all(leaving.values());
       const tasks = await listBundles(options.stateDirectory);
       return Promise.all(tasks.map((task) => probeBundle(task, bundleOf(task), timeouts)));
     },
@@ -285,6 +312,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     purge,
     oom: outOfMemory,
     async close() {
+      await Promise.all(leaving.values());
       for (const shim of shims.values()) shim.close();
       shims.clear();
       outOfMemory.complete();

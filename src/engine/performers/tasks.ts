@@ -2,6 +2,7 @@ import type { ContainerConfig } from '../../domain/container-config.ts';
 import { containerSubject } from '../../domain/containers.ts';
 import type { SnapshotId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
+import { findTask, isClients } from '../../domain/tasks.ts';
 import { type AwaitedProcess, awaitEnd } from '../ending.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -76,6 +77,11 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
   };
 
   const tearDown = async (task: TaskKey): Promise<undefined> => {
+    // One of a client's has its streams with the client, and its root within the bundle.
+    if (isClients(findTask(ledger.head.world.task, task.namespace, task.id))) {
+      await runtime.delete(task);
+      return undefined;
+    }
     await stdio.drained(task, drainPatience);
     await Promise.all([runtime.delete(task), mounter.unmount(host.rootOf(task))]);
     await freeStreams(task);
