@@ -1,7 +1,12 @@
 import type { Subject } from '../../../domain/envelope.ts';
 import type { LogQuery } from '../../../domain/log-query.ts';
 
-type Passes = (bytes: Buffer, after: number) => boolean;
+/** Bytes to be searched for, and what else must hold where they are found. */
+interface Needle {
+  readonly bytes: Buffer;
+  /** @param at where they begin */
+  passes(bytes: Buffer, at: number): boolean;
+}
 
 /**
  * How a part of the log without a sidecar is searched: events are kept as the JSON that this program writes, so an event
@@ -9,39 +14,46 @@ type Passes = (bytes: Buffer, after: number) => boolean;
  * is found may still not be meant; what is not found is not there.
  */
 export class Sieve {
-  readonly #needles: readonly Buffer[];
-  /** Whether what stands behind a needle passes. */
-  readonly #passes: Passes;
+  readonly #needles: readonly Needle[];
 
-  private constructor(needles: readonly string[], passes: Passes = () => true) {
-    this.#needles = needles.map((needle) => Buffer.from(needle));
-    this.#passes = passes;
+  private constructor(needles: readonly Needle[]) {
+    this.#needles = needles;
   }
 
   /** @returns undefined where a query names nothing that is worth searching for */
   static of(query: LogQuery): Sieve | undefined {
     const needles =
       ofSubjects(query) ??
-      query.correlations?.map((value) => member('correlation', value)) ??
-      query.causes?.map((value) => member('causation', String(value))) ??
-      query.types?.map((value) => member('type', value));
+      query.correlations?.map((value) => plain(member('correlation', value))) ??
+      query.causes?.map((value) => plain(member('causation', String(value)))) ??
+      query.types?.map((value) => plain(member('type', value)));
     if (needles !== undefined) return new Sieve(needles);
     return query.since === undefined && query.until === undefined
       ? undefined
-      : new Sieve([WALL], within(query));
+      : new Sieve([{ bytes: Buffer.from(WALL), passes: within(query) }]);
   }
 
   /** Where needles begin, ascending. */
   hits(bytes: Buffer): readonly number[] {
     const found: number[] = [];
     for (const needle of this.#needles) {
-      for (let at = bytes.indexOf(needle); at !== -1; at = bytes.indexOf(needle, at + 1)) {
-        if (this.#passes(bytes, at + needle.length)) found.push(at);
+      for (let at = bytes.indexOf(needle.bytes); at !== -1; at = bytes.indexOf(needle.bytes, at + 1)) {
+        if (needle.passes(bytes, at)) found.push(at);
       }
     }
     return found.sort((a, b) => a - b);
   }
 }
+
+const plain = (text: string): Needle => ({ bytes: Buffer.from(text), passes: () => true });
+
+/** A text that counts only behind one of some others: one search where each of them with it would take its own. */
+const behind = (text: string, befores: readonly string[]): Needle => {
+  const ones = befores.map((before) => Buffer.from(before));
+  const passes = (bytes: Buffer, at: number): boolean =>
+    ones.some((one) => at >= one.length && bytes.compare(one, 0, one.length, at - one.length, at) === 0);
+  return { bytes: Buffer.from(text), passes };
+};
 
 /** How `meta.time` begins. */
 const WALL = '"time":{"wall":';
@@ -49,7 +61,8 @@ const WALL = '"time":{"wall":';
 /** Whether the number that stands there is a time within a query's. */
 const within =
   ({ since = 0, until = Number.POSITIVE_INFINITY }: { since?: number; until?: number }) =>
-  (bytes: Buffer, after: number): boolean => {
+  (bytes: Buffer, start: number): boolean => {
+    const after = start + WALL.length;
     let wall = 0;
     for (let at = after; ; at += 1) {
       const digit = (bytes[at] ?? 0) - ZERO;
@@ -64,22 +77,34 @@ const member = (name: string, value: string): string => `"${name}":${JSON.string
 /** The beginning of a member whose value begins so. */
 const begun = (name: string, value: string): string => member(name, value).slice(0, -1);
 
-const ofSubjects = ({ subjects, prefixes }: LogQuery): readonly string[] | undefined => {
+const ofSubjects = ({ subjects, prefixes }: LogQuery): readonly Needle[] | undefined => {
   if (subjects === undefined && prefixes === undefined) return undefined;
-  const needles: string[] = [];
-  for (const subject of subjects ?? []) {
-    needles.push(member('subject', subject));
-    const name = nameIn(subject);
-    if (name !== undefined) needles.push(member('name', name));
-  }
+  const needles = (subjects ?? []).flatMap((subject) =>
+    underNames(member('subject', subject), nameIn(subject), '"'),
+  );
   for (const prefix of prefixes ?? []) {
     const name = nameIn(prefix);
     // So short that any name of a kind could follow.
     if (name === undefined && mayGiveName(prefix)) return undefined;
-    needles.push(begun('subject', prefix));
-    if (name !== undefined) needles.push(begun('name', name));
+    needles.push(...underNames(begun('subject', prefix), name, ''));
   }
   return needles;
+};
+
+/** Shorter ends are found too often to be searched for by themselves. */
+const END_CHARACTERS = 6;
+
+/**
+ * @param whole the member with the subject
+ * @param name what the subject ends with, where that may be the value of a `name`
+ * @param end what follows the name
+ */
+const underNames = (whole: string, name: string | undefined, end: string): readonly Needle[] => {
+  if (name === undefined) return [plain(whole)];
+  const text = `${JSON.stringify(name).slice(1, -1)}${end}`;
+  const named = begun('name', '');
+  if (text.length < END_CHARACTERS) return [plain(whole), plain(`${named}${text}`)];
+  return [behind(text, [whole.slice(0, -text.length), named])];
 };
 
 /** How many parts stand before the name, in the subjects that `subjectsOf` makes of names. */
