@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { hasCode } from '../syscalls/error.ts';
@@ -70,16 +71,19 @@ export class ControlGroup {
   }
 
   /** Removes it where it is empty. @returns whether it is gone */
-  remove(): boolean {
-    let gone = true;
-    for (const folder of this.#folders) {
-      try {
-        rmdirSync(folder);
-      } catch (error) {
-        if (hasCode(error, 'EBUSY', 'ENOTEMPTY')) gone = false;
-        else if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'ENODEV')) throw error;
-      }
-    }
-    return gone;
+  async remove(): Promise<boolean> {
+    const removed = await Promise.all(
+      this.#folders.map(async (folder) => {
+        try {
+          await rmdir(folder);
+          return true;
+        } catch (error) {
+          if (hasCode(error, 'EBUSY', 'ENOTEMPTY')) return false;
+          if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ENODEV')) return true;
+          throw error;
+        }
+      }),
+    );
+    return removed.every((each) => each);
   }
 }

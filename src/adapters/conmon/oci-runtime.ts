@@ -1,11 +1,14 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { accessSync, closeSync, constants, openSync, readSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { basename, delimiter, isAbsolute, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { isRejection, Rejection } from '../../domain/rejection.ts';
 import type { TaskKey } from '../../engine/ports/task-key.ts';
 import { hasCode } from '../syscalls/error.ts';
 import type { TaskRecord } from './bundle.ts';
 import { commandEnvironment, runCommand } from './command.ts';
+import type { ControlGroup } from './control-group.ts';
 import type { ConmonTimeouts } from './options.ts';
 import { startFailure } from './start-failure.ts';
 
@@ -34,6 +37,43 @@ export const globalArguments = (root: string): readonly string[] => ['--root', r
 const State = z.object({ status: z.enum(['creating', 'created', 'running', 'paused', 'stopped']) });
 const Pids = z.array(z.number().int());
 
+/** How long the process has to answer, in milliseconds, and between two looks. */
+const fifoPatience = { total: 200, look: 1 };
+
+/** Reads the word of a process that waits to run. @returns whether it had one to say */
+const passFifo = async (path: string): Promise<boolean> => {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+  try {
+    const word = Buffer.alloc(1);
+    for (const until = performance.now() + fifoPatience.total; performance.now() < until; ) {
+      if (readNow(fd, word) > 0) {
+        rmSync(path, { force: true });
+        return true;
+      }
+      await sleep(fifoPatience.look);
+    }
+    return false;
+  } finally {
+    closeSync(fd);
+  }
+};
+
+/** @returns how much there was; 0 also while nobody has opened the other end, or has not written yet */
+const readNow = (fd: number, into: Buffer): number => {
+  try {
+    return readSync(fd, into);
+  } catch (error) {
+    if (hasCode(error, 'EAGAIN')) return 0;
+    throw error;
+  }
+};
+
 /** An OCI runtime, called for one task. */
 export class OciRuntime {
   readonly #binary: string;
@@ -55,8 +95,15 @@ export class OciRuntime {
     return join(this.#root, this.#id);
   }
 
-  /** @throws StartFailure, Rejection `deadline-exceeded` */
+  /**
+   * Lets the created process run. @throws StartFailure, Rejection `deadline-exceeded`
+   *
+   * runc's own process waits in open(2) of a fifo for somebody who reads it (libcontainer, `exec.fifo` in the container's
+   * state); `runc start` does nothing else. Doing it here saves a process. Where there is no such fifo, or it does not
+   * answer, and for any other OCI runtime, its own command does it.
+   */
   async start(): Promise<void> {
+    if (this.#isRunc && (await passFifo(join(this.stateDirectory, 'exec.fifo')))) return;
     try {
       await this.#run(['start', this.#id], this.#timeouts.create);
     } catch (error) {
@@ -90,8 +137,21 @@ export class OciRuntime {
     await this.#run(['update', '--resources', '-', this.#id], this.#timeouts.call, resources);
   }
 
+  /**
+   * Removes what is left of a process that has ended. runc removes the control group and its state, so this is done here,
+   * which saves a process; where anything is left in the group, and for any other OCI runtime, its own command does it.
+   */
+  async removeEnded(group: ControlGroup | undefined): Promise<void> {
+    if (!this.#isRunc || group === undefined || !(await group.remove())) return this.delete(false);
+    await rm(this.stateDirectory, { recursive: true, force: true });
+  }
+
   async delete(force: boolean): Promise<void> {
     await this.#run(['delete', ...(force ? ['--force'] : []), this.#id], this.#timeouts.create);
+  }
+
+  get #isRunc(): boolean {
+    return basename(this.#binary) === 'runc';
   }
 
   #run(args: readonly string[], timeoutMs = this.#timeouts.call, stdin?: string): Promise<string> {

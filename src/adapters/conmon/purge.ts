@@ -21,9 +21,9 @@ export const kill = (pid: number): void => {
   }
 };
 
-const within = async (done: () => boolean): Promise<boolean> => {
+const within = async (done: () => boolean | Promise<boolean>): Promise<boolean> => {
   for (const until = performance.now() + patienceMs; performance.now() < until; ) {
-    if (done()) return true;
+    if (await done()) return true;
     await new Promise((resolve) => setTimeout(resolve, lookMs));
   }
   return done();

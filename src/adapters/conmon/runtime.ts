@@ -104,7 +104,7 @@ export const conmonRuntime = (
     if (!held.over)
       throw new Rejection('failed-precondition', `task ${nameOf(task)} is running; stop it first`);
     try {
-      await tasks.runtimeOf(task).delete(false);
+      await tasks.runtimeOf(task).removeEnded(controlGroupOf(bundle));
     } catch (error) {
       if (!isRejection(error)) throw error;
       options.logger.info('the OCI runtime would not delete a task; it is purged', { ...task, error });

@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { z } from 'zod';
 import { Rejection } from '../../domain/rejection.ts';
@@ -37,8 +39,14 @@ export interface StartedConmon {
 /** What conmon tells: a process id, or a negative number and why there is none. */
 const Word = z.object({ data: z.number().int(), message: z.string().optional() });
 
-/** Descriptors in the child; conmon finds their numbers in its environment. */
-const descriptors = { sync: 3, start: 4, attach: 5 } as const;
+/**
+ * Descriptors in the child; conmon finds their numbers in its environment. Where it waits twice it keeps the one it is told
+ * by open, so that one does for all; where it waits once, it closes that.
+ */
+const descriptors = { words: 3, start: 4 } as const;
+
+/** What conmon says before it lets go of its standard error; then only its words count. */
+const complaintsFile = 'complaints';
 
 async function* wordsOf(pipe: Readable): AsyncGenerator<z.infer<typeof Word>, undefined> {
   let rest = '';
@@ -51,6 +59,9 @@ async function* wordsOf(pipe: Readable): AsyncGenerator<z.infer<typeof Word>, un
 }
 
 const begin = (job: ConmonJob): ChildProcess => {
+  const complaints = openSync(join(job.directory, complaintsFile), 'w', 0o600);
+  const { words } = descriptors;
+  const start = job.attachable ? words : descriptors.start;
   const child = spawn(job.binary, job.args, {
     cwd: job.directory,
     env: {
@@ -58,30 +69,29 @@ const begin = (job: ConmonJob): ChildProcess => {
       // Times in the log with the offset +00:00; and no socket of a terminal in a folder that all may write to.
       TZ: 'UTC',
       TMPDIR: '.',
-      _OCI_SYNCPIPE: String(descriptors.sync),
-      _OCI_STARTPIPE: String(descriptors.start),
-      ...(job.attachable ? { _OCI_ATTACHPIPE: String(descriptors.attach) } : {}),
+      _OCI_SYNCPIPE: String(words),
+      _OCI_STARTPIPE: String(start),
+      ...(job.attachable ? { _OCI_ATTACHPIPE: String(words) } : {}),
     },
     // Its own session, so that no signal to the daemon's reaches it.
     detached: true,
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', ...(job.attachable ? (['pipe'] as const) : [])],
+    stdio: ['ignore', 'ignore', complaints, 'pipe', ...(job.attachable ? [] : (['pipe'] as const))],
   });
+  closeSync(complaints);
   child.unref();
   return child;
 };
 
-const endOf = (child: ChildProcess): Promise<string> =>
+const endOf = (child: ChildProcess, directory: string): Promise<string> =>
   new Promise((resolve, reject) => {
-    let complaints = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      complaints = (complaints + text).slice(-4096);
-    });
     child.once('error', (cause) =>
       reject(new Rejection('unavailable', `cannot run conmon: ${cause.message}`, { cause })),
     );
-    child.once('exit', (code, signal) =>
-      resolve(`conmon ended (${signal ?? `exit code ${code}`}) ${complaints.trim()}`.trim()),
-    );
+    child.once('exit', (code, signal) => {
+      const path = join(directory, complaintsFile);
+      const complaints = existsSync(path) ? readFileSync(path, 'utf8').slice(0, 4096) : '';
+      resolve(`conmon ended (${signal ?? `exit code ${code}`}) ${complaints}`.trim());
+    });
   });
 
 /**
@@ -90,12 +100,13 @@ const endOf = (child: ChildProcess): Promise<string> =>
  */
 export const startConmon = async (job: ConmonJob): Promise<StartedConmon> => {
   const child = begin(job);
-  const ended = endOf(child);
+  const ended = endOf(child, job.directory);
   ended.catch(() => undefined); // told by whoever races it below
   const pipes: readonly (Readable | Writable | null | undefined)[] = child.stdio;
-  const [sync, start, attach] = [descriptors.sync, descriptors.start, descriptors.attach].map(
-    (fd) => pipes[fd],
-  );
+  const [told, start] = [
+    pipes[descriptors.words],
+    pipes[job.attachable ? descriptors.words : descriptors.start],
+  ];
   let late = false;
   const timer = setTimeout(() => {
     late = true;
@@ -105,13 +116,15 @@ export const startConmon = async (job: ConmonJob): Promise<StartedConmon> => {
     const keeper = keeperOf(child, await startedOr(ended, child));
     writePart(job.directory, 'keeper', keeper);
     await job.ready;
+    if (!told || !('read' in told)) throw new Rejection('internal', 'conmon was started without its pipes');
+    const words = wordsOf(told);
     release(start);
     if (job.attachable) {
-      await wordOr(ended, attach, () => late, job);
+      await wordOr(words, ended, () => late, job);
       job.attachable(keeper.pid);
       release(start);
     }
-    const { data, message } = await wordOr(ended, sync, () => late, job);
+    const { data, message } = await wordOr(words, ended, () => late, job);
     if (data <= 0) throw startFailure(reasonOf(message ?? '') || 'the OCI runtime gave no reason');
     return { child, keeper, pid: data };
   } catch (error) {
@@ -119,7 +132,7 @@ export const startConmon = async (job: ConmonJob): Promise<StartedConmon> => {
     throw error;
   } finally {
     clearTimeout(timer);
-    for (const pipe of [child.stderr, sync, start, attach]) pipe?.destroy();
+    for (const pipe of [told, start]) pipe?.destroy();
   }
 };
 
@@ -141,15 +154,14 @@ const release = (pipe: Readable | Writable | null | undefined): void => {
 
 /** The next word of conmon's, or why there will be none. */
 const wordOr = async (
+  words: AsyncGenerator<z.infer<typeof Word>, undefined>,
   ended: Promise<string>,
-  pipe: Readable | Writable | null | undefined,
   late: () => boolean,
   job: ConmonJob,
 ): Promise<z.infer<typeof Word>> => {
-  if (!pipe || !('read' in pipe)) throw new Rejection('internal', 'conmon was started without its pipes');
-  // An end without a word means that it is about to end.
-  const { value } = await wordsOf(pipe).next();
+  const { value } = await words.next();
   if (value !== undefined) return value;
+  // An end without a word means that it is about to end.
   const why = await ended;
   throw late()
     ? new Rejection('deadline-exceeded', `conmon had no process within ${job.timeoutMs} ms`)
