@@ -72,10 +72,14 @@ describe.skipIf(missing !== undefined)(
       ).split(' ');
       return { status, pid: Number(pid) };
     };
-    const shimOf = (id: string) => {
-      const [shim] = processesNaming(id).filter(({ command }) => command.includes('containerd-shim'));
-      if (shim === undefined) throw new Error(`no shim of ${id}`);
-      return shim.pid;
+    const keepers = ['conmon', 'io.containerd.runc.v2'] as const;
+    /** The process that keeps a container: its shim, or its conmon. */
+    const keeperOf = (id: string) => {
+      const [keeper] = processesNaming(id).filter(({ command }) =>
+        /^\S*(containerd-shim|conmon)/.test(command),
+      );
+      if (keeper === undefined) throw new Error(`no shim or conmon of ${id}`);
+      return keeper.pid;
     };
 
     it('leaves containers running on SIGTERM, and records what ended meanwhile', async () => {
@@ -95,51 +99,69 @@ describe.skipIf(missing !== undefined)(
       expect((await host.shiplog(['verify'])).code).toBe(0);
     }, 60_000);
 
-    it('ends a container whose shim was killed, also while no daemon was there', async () => {
-      await serve();
-      for (const down of [false, true]) {
-        const id = await host.ok('run', '-d', '--name', 'orphan', image, 'sleep', '1000');
-        const { pid } = await state('orphan');
-        const shim = shimOf(id);
-        if (down) await host.end('SIGKILL');
-        process.kill(shim, 'SIGKILL');
-        if (down) await host.start();
-        await expect
-          .poll(async () => (await state('orphan')).status, { timeout: 10_000 })
-          .toMatch(/exited|lost|dead/);
-        await expect.poll(() => processesNaming('sleep 1000').some((one) => one.pid === pid)).toBe(false);
-        await host.ok('rm', 'orphan');
-        expect(await host.leaks()).toEqual([]);
-      }
-    }, 60_000);
+    it.each(keepers)(
+      'ends a container whose keeper (%s) was killed, also while no daemon was there',
+      async (runtime) => {
+        await serve();
+        for (const down of [false, true]) {
+          const id = await host.ok(
+            'run',
+            '-d',
+            '--runtime',
+            runtime,
+            '--name',
+            'orphan',
+            image,
+            'sleep',
+            '1000',
+          );
+          const { pid } = await state('orphan');
+          const shim = keeperOf(id);
+          if (down) await host.end('SIGKILL');
+          process.kill(shim, 'SIGKILL');
+          if (down) await host.start();
+          await expect
+            .poll(async () => (await state('orphan')).status, { timeout: 10_000 })
+            .toMatch(/exited|lost|dead/);
+          await expect.poll(() => processesNaming('sleep 1000').some((one) => one.pid === pid)).toBe(false);
+          await host.ok('rm', 'orphan');
+          expect(await host.leaks()).toEqual([]);
+        }
+      },
+      60_000,
+    );
 
-    it('is not held up at boot by a shim that hangs, and takes it up when it answers', async () => {
-      await serve({ toml: '[timeouts]\nprobe = "500ms"' });
-      const id = await host.ok('run', '-d', '--name', 'hung', image, 'sleep', '1000');
-      await host.ok('run', '-d', '--name', 'well', image, 'sleep', '1000');
-      const shim = shimOf(id);
-      const { pid } = await state('hung');
-      await host.end('SIGKILL');
-      process.kill(shim, 'SIGSTOP');
-      try {
-        const began = performance.now();
-        await host.start();
-        expect(performance.now() - began).toBeLessThan(4000);
-        expect((await host.shiplog(['exec', 'well', 'echo', 'yes'])).out).toBe('yes\n');
-        expect(await host.ok('events', '--all-namespaces', '--format', '{{.Type}} {{json .Data}}')).toMatch(
-          /divergence.*task-unknown/,
-        );
-      } finally {
-        process.kill(shim, 'SIGCONT');
-      }
-      await expect
-        .poll(async () => (await host.shiplog(['exec', 'hung', 'echo', 'back'])).out, { timeout: 20_000 })
-        .toBe('back\n');
-      expect((await state('hung')).pid).toBe(pid);
-      await host.ok('stop', '-t', '0', 'hung', 'well');
-      await host.ok('rm', 'hung', 'well');
-      expect(await host.leaks()).toEqual([]);
-    }, 90_000);
+    it.each(keepers)(
+      'is not held up at boot by a keeper (%s) that hangs, and takes it up when it answers',
+      async (runtime) => {
+        await serve({ toml: '[timeouts]\nprobe = "500ms"' });
+        const id = await host.ok('run', '-d', '--runtime', runtime, '--name', 'hung', image, 'sleep', '1000');
+        await host.ok('run', '-d', '--runtime', runtime, '--name', 'well', image, 'sleep', '1000');
+        const shim = keeperOf(id);
+        const { pid } = await state('hung');
+        await host.end('SIGKILL');
+        process.kill(shim, 'SIGSTOP');
+        try {
+          const began = performance.now();
+          await host.start();
+          expect(performance.now() - began).toBeLessThan(4000);
+          expect((await host.shiplog(['exec', 'well', 'echo', 'yes'])).out).toBe('yes\n');
+          expect(await host.ok('events', '--all-namespaces', '--format', '{{.Type}} {{json .Data}}')).toMatch(
+            /divergence.*task-unknown/,
+          );
+        } finally {
+          process.kill(shim, 'SIGCONT');
+        }
+        await expect
+          .poll(async () => (await host.shiplog(['exec', 'hung', 'echo', 'back'])).out, { timeout: 20_000 })
+          .toBe('back\n');
+        expect((await state('hung')).pid).toBe(pid);
+        await host.ok('stop', '-t', '0', 'hung', 'well');
+        await host.ok('rm', 'hung', 'well');
+        expect(await host.leaks()).toEqual([]);
+      },
+      90_000,
+    );
 
     describe('a full disk', () => {
       const disk = join(temp.path, 'disk');

@@ -235,7 +235,7 @@ export class DaemonHost {
       await this.end('SIGTERM');
     }
     for (const { pid, command } of processesNaming(this.directory)) {
-      if (/shim|stdio-holder|shiplogd/.test(command)) endProcess(pid);
+      if (/shim|conmon|stdio-holder|shiplogd/.test(command)) endProcess(pid);
     }
     for (const point of [...mountsBelow(this.directory)].reverse()) await runProgram('umount', ['-l', point]);
     this.#remove();

@@ -49,20 +49,44 @@ const shimSockets = ({ address }: Places, ids: readonly string[]): readonly stri
     .map((id) => createHash('sha256').update(join(address, id)).digest('hex'))
     .filter((name) => existsSync(join('/run/containerd/s', name)));
 
+/** The last two parts of a path. */
+const pairOf = (path: string): string => path.split('/').slice(-2).join('/');
+
+/** Shims and conmons of tasks. */
+const keepers = ({ state, address }: Places): readonly string[] => {
+  const after = (words: readonly string[], flag: string): string => words[words.indexOf(flag) + 1] ?? '';
+  const shims = processesNaming('containerd-shim').filter(({ command }) => command.includes(address));
+  const conmons = processesNaming(`${join(state, 'conmon')}/`).filter(
+    ({ command }) => /^\S*conmon /.test(command) && !command.includes(' --exec '),
+  );
+  return [
+    ...shims
+      .map(({ command }) => command.split(' '))
+      .map((words) => `${after(words, '-namespace')}/${after(words, '-id')}`),
+    ...conmons.map(({ command }) => pairOf(after(command.split(' '), '--bundle'))),
+  ];
+};
+
+/** Streams that conmon holds, as keys of the holder's. */
+const conmonStreams = (state: string): readonly string[] =>
+  pairs(join(state, 'conmon')).flatMap((task) => [
+    ...(existsSync(join(state, 'conmon', task, 'streams.json')) ? [task] : []),
+    ...below(join(state, 'conmon', task, 'execs')).map((execId) => `${task}/${execId}`),
+  ]);
+
 /** What is on the host, as lists of names that the log should know. */
 const found = (places: Places) => {
-  const { root, state, address } = places;
-  const shims = processesNaming('containerd-shim').filter(({ command }) => command.includes(address));
+  const { root, state } = places;
   return {
-    bundle: pairs(join(state, 'io.containerd.runtime.v2.task')),
+    bundle: [...pairs(join(state, 'io.containerd.runtime.v2.task')), ...pairs(join(state, 'conmon'))],
     'runc container': pairs(join(state, 'runc')),
     root: pairs(join(state, 'roots')),
-    mount: mountsBelow(state).map((point) => point.split('/').slice(-2).join('/')),
-    shim: shims.map(({ command }) => {
-      const words = command.split(' ');
-      return `${words[words.indexOf('-namespace') + 1]}/${words[words.indexOf('-id') + 1]}`;
-    }),
-    streams: below(join(state, 'stdio/streams')).map((key) => key.split(',').join('/')),
+    mount: mountsBelow(state).map(pairOf),
+    keeper: keepers(places),
+    streams: [
+      ...below(join(state, 'stdio/streams')).map((key) => key.split(',').join('/')),
+      ...conmonStreams(state),
+    ],
     snapshot: below(join(root, 'overlayfs/snapshots')),
     'removed snapshot': below(join(root, 'overlayfs/removed')),
     blob: below(join(root, 'content/blobs/sha256')).map((hex) => `sha256:${hex}`),
@@ -95,7 +119,7 @@ const wanted = (world: World): Record<Kind, { readonly names: readonly string[];
     'runc container': must(live),
     root: must(own),
     mount: must(own),
-    shim: must(live),
+    keeper: must(live),
     streams: must([...own, ...execs]),
     snapshot: must([...world.snapshot.values()].map(({ id }) => id)),
     'removed snapshot': must([]),
@@ -124,7 +148,7 @@ export const differences = (places: Places, world: World): readonly string[] => 
       if (!present.has(name)) lines.push(`${kind} '${name}' is in the log, not on the host`);
   }
   const known = [...world.container.byId.values()].map(({ namespace, id }) => `${namespace}/${id}`);
-  const living = new Set(named.shim.names);
+  const living = new Set(named.keeper.names);
   for (const socket of shimSockets(
     places,
     known.filter((name) => !living.has(name)),
