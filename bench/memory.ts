@@ -23,13 +23,16 @@ export const main = async (args: readonly string[]): Promise<void> => {
       await sleep(seconds * 1000);
       taken.ours.push(residentMB(ours.pid));
       taken.peer.push(residentMB(peer.pid));
-      taken.holder.push(residentMB(holderPid(own)));
+      const holder = holderPid(own);
+      if (holder !== undefined) taken.holder.push(residentMB(holder));
       await peer.stop();
       await ours.stop();
     }
     const figures: Figure[] = [
       { name: 'idle daemon', unit: 'MB', ours: taken.ours, peer: taken.peer, bar: { of: 'ours', most: 90 } },
-      { name: 'beside it: the holder of streams', unit: 'MB', ours: taken.holder },
+      ...(taken.holder.length === 0
+        ? []
+        : [{ name: 'beside it: the holder of streams', unit: 'MB', ours: taken.holder } as const]),
     ];
     printFigures(`Resident memory, ${seconds} s after the start, ${rounds} rounds`, figures);
   });

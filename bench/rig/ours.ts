@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockOf } from '../../src/adapters/stdio/layout.ts';
 import { connect, type ShiplogClient } from '../../src/client/index.ts';
@@ -29,9 +29,14 @@ export const daemonArguments = (directory: string): readonly string[] => [
   join(directory, 's.sock'),
 ];
 
-/** The process that holds the streams of a daemon's containers; it has written its id into its lock. */
-export const holderPid = (directory: string): number =>
-  Number(readFileSync(lockOf(join(directory, 'state', 'stdio')), 'utf8'));
+/**
+ * The process that holds the streams of a daemon's containers that have shims, where there is one; it has written its id
+ * into its lock.
+ */
+export const holderPid = (directory: string): number | undefined => {
+  const lock = lockOf(join(directory, 'state', 'stdio'));
+  return existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : undefined;
+};
 
 /** Starts the built shiplogd below `directory`. */
 export const startOurs = async (directory: string): Promise<OwnDaemon> => {
@@ -56,7 +61,8 @@ export const startOurs = async (directory: string): Promise<OwnDaemon> => {
       client.close();
       await stop();
       // It would stay for some seconds, and keep the disk busy.
-      process.kill(holderPid(directory), 'SIGKILL');
+      const holder = holderPid(directory);
+      if (holder !== undefined) process.kill(holder, 'SIGKILL');
     },
   };
 };

@@ -79,3 +79,46 @@ export const runOnPeer = async (
   await containers.delete({ id });
   return exitStatus;
 };
+
+const processUrl = 'types.containerd.io/opencontainers/runtime-spec/1/Process';
+
+/** Containers that stay, over containerd's socket. */
+export const peerTask = (
+  { containers, snapshots, tasks }: PeerClient,
+  image: { readonly name: string; readonly chainId: string },
+  template: z.infer<typeof Specification>,
+) => ({
+  /** @returns its id, once it runs */
+  async start(): Promise<string> {
+    const id = randomUUID();
+    const labels = { 'containerd.io/gc.root': 'bench' };
+    const { mounts } = await snapshots.prepare({ snapshotter, key: id, parent: image.chainId, labels });
+    const runtime = { name: 'io.containerd.runc.v2' };
+    const spec = specOf(template, id);
+    await containers.create({
+      container: { id, image: image.name, runtime, spec, snapshotter, snapshotKey: id },
+    });
+    await tasks.create({ containerId: id, rootfs: mounts });
+    await tasks.start({ containerId: id });
+    return id;
+  },
+  async remove(id: string): Promise<void> {
+    const ended = tasks.wait({ containerId: id });
+    await tasks.kill({ containerId: id, signal: 9, all: true });
+    await ended;
+    await tasks.delete({ containerId: id });
+    await snapshots.remove({ snapshotter, key: id });
+    await containers.delete({ id });
+  },
+  async exec(id: string, execId: string, command: readonly string[]): Promise<void> {
+    const { process } = template;
+    const document = { ...(typeof process === 'object' ? process : {}), args: command, terminal: false };
+    const spec = create(AnySchema, { typeUrl: processUrl, value: Buffer.from(JSON.stringify(document)) });
+    await tasks.exec({ containerId: id, execId, spec });
+    const ended = tasks.wait({ containerId: id, execId });
+    await tasks.start({ containerId: id, execId });
+    const { exitStatus } = await ended;
+    await tasks.deleteProcess({ containerId: id, execId });
+    if (exitStatus !== 0) throw new Error(`the process exited with ${exitStatus}`);
+  },
+});
