@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Finished, RunOptions } from './daemon.ts';
+import { missingHere } from './machine.ts';
+
+/** Debian's client stands here; PATH may name another one first. */
+const client = '/usr/bin/docker';
+
+/** Why dockerd can't be tried here, or undefined. */
+export const dockerdMissing = (): string | undefined =>
+  missingHere({ root: true, programs: ['dockerd', 'runc', 'containerd-shim-runc-v2'] }) ??
+  (existsSync(client) ? undefined : `needs ${client}`);
+
+/** Whatever the host has of these is none of a private dockerd's business. */
+const apart = ['--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false'];
+
+const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null;
+
+/** A dockerd on directories of its own below `directory`, at any containerd's socket. */
+export class Dockerd {
+  readonly address: string;
+  readonly #directory: string;
+  readonly #containerd: string;
+  #child: ChildProcess | undefined;
+
+  constructor(directory: string, containerd: string) {
+    this.#directory = directory;
+    this.#containerd = containerd;
+    this.address = `unix://${join(directory, 'docker.sock')}`;
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'daemon.json'), '{}');
+  }
+
+  /** What it has said. */
+  get said(): string {
+    return readFileSync(join(this.#directory, 'dockerd.log'), 'utf8');
+  }
+
+  /** Starts it; resolves when it answers. @throws Error with the end of what it said where it does not */
+  async start(...more: readonly string[]): Promise<void> {
+    const at = (name: string) => join(this.#directory, name);
+    const places = [
+      ...['--config-file', at('daemon.json'), '--pidfile', at('docker.pid'), '--host', this.address],
+      ...['--data-root', at('data'), '--exec-root', at('exec'), '--containerd', this.#containerd],
+    ];
+    const log = openSync(at('dockerd.log'), 'a');
+    const child = spawn('dockerd', [...places, ...apart, '--bridge=none', '--group=root', ...more], {
+      stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    this.#child = child;
+    for (const deadline = performance.now() + 30_000; performance.now() < deadline; await sleep(50)) {
+      if (hasEnded(child)) break;
+      if ((await this.docker('version')).code === 0) return;
+    }
+    child.kill('SIGKILL');
+    throw new Error(`dockerd did not get ready: ${this.said.slice(-2000)}`);
+  }
+
+  /** Ends it by a signal; containers run on where it was started with `--live-restore`. */
+  async end(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || hasEnded(child)) return;
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill(signal);
+    const insist = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    await ended;
+    clearTimeout(insist);
+  }
+
+  /** Starts the client. */
+  spawn(args: readonly string[], stdin: 'pipe' | 'ignore' = 'ignore'): ChildProcess {
+    return spawn(client, ['-H', this.address, ...args], {
+      stdio: [stdin, 'pipe', 'pipe'],
+      env: { ...process.env, DOCKER_BUILDKIT: '0' },
+    });
+  }
+
+  /** Runs the client to its end. */
+  docker(...args: readonly string[]): Promise<Finished> {
+    return this.given({}, ...args);
+  }
+
+  given({ input, timeoutMs = 30_000 }: RunOptions, ...args: readonly string[]): Promise<Finished> {
+    const child = this.spawn(args, input === undefined ? 'ignore' : 'pipe');
+    child.stdin?.end(input);
+    return finished(child, timeoutMs);
+  }
+
+  /** Runs the client, which must succeed. @returns its output, without the last line break */
+  async ok(...args: readonly string[]): Promise<string> {
+    const { code, out, err } = await this.docker(...args);
+    if (code !== 0) throw new Error(`docker ${args.join(' ')} ended with ${code}: ${err}${out}`);
+    return out.replace(/\n$/, '');
+  }
+
+  /** Runs the client at a pseudo-terminal of this size, made by script(1). */
+  onTerminal(line: string, { rows, columns }: { readonly rows: number; readonly columns: number }) {
+    const whole = `stty rows ${rows} cols ${columns}; ${client} -H ${this.address} ${line}`;
+    const child = spawn('script', ['-qec', whole, '/dev/null'], { stdio: ['pipe', 'pipe', 'pipe'] });
+    return finished(child, 30_000);
+  }
+}
+
+/** How a program ends; one that takes longer is killed. */
+export const finished = (child: ChildProcess, timeoutMs: number): Promise<Finished> => {
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout?.on('data', (bytes: Buffer) => out.push(bytes));
+  child.stderr?.on('data', (bytes: Buffer) => err.push(bytes));
+  const late = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      clearTimeout(late);
+      resolve({ code: code ?? -1, out: `${Buffer.concat(out)}`, err: `${Buffer.concat(err)}` });
+    });
+  });
+};
