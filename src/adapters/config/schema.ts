@@ -44,7 +44,7 @@ const grpc = z.object({
 const ttrpc = z.object({
   address: optionalSocketPath()
     .prefault('')
-    .meta(about("Unix socket to which shims send their events; '' is grpc.address with '.ttrpc' behind it.")),
+    .meta(about("Unix socket for events from outside, over ttrpc; '' is grpc.address with '.ttrpc' behind it.")),
 });
 
 const cgroup = z.object({
@@ -303,7 +303,7 @@ export const ConfigSchema = z.object({
       ),
     ),
   grpc: table(grpc, 'The API.'),
-  ttrpc: table(ttrpc, "Shims' way to the daemon."),
+  ttrpc: table(ttrpc, 'The way in for events.'),
   cgroup: table(cgroup, 'Where the daemon is accounted for.'),
   log: table(log, "The daemon's own log, for operators."),
   event_log: table(eventLog, 'The event log, the source of truth.'),

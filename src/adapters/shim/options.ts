@@ -9,7 +9,7 @@ export interface ShimRuntimeOptions {
   readonly stateDirectory: string;
   /** Socket of the daemon. Shims derive the names of their own sockets from it, so it must be this daemon's alone. */
   readonly address: string;
-  /** Where shims forward their events to; served here, mode 0600. By custom `<address>.ttrpc`. */
+  /** Where shims forward their events to; served here, mode 0600, for our shims alone. */
   readonly ttrpcAddress: string;
   readonly specification: SpecificationSource;
   /** OCI runtime that shims call where the task names none; `runc` when absent. */
