@@ -17,6 +17,8 @@ export interface OpenIngest {
   readonly layout: Layout;
   readonly expected: Expected;
   readonly turns: Turns;
+  /** Called when the bytes stand in their place, which others may have had before. */
+  readonly stored: (digest: Digest) => void;
   /** Called once, when the ingest is over and another writer may have it. */
   readonly letGo: () => void;
 }
@@ -45,7 +47,7 @@ export const openIngest = async (options: OpenIngest): Promise<Ingest> => {
 };
 
 const writer = (
-  { key, paths, layout, expected, turns, letGo }: OpenIngest,
+  { key, paths, layout, expected, turns, stored, letGo }: OpenIngest,
   file: FileHandle,
   algorithm: Algorithm,
   firstHash: Hash,
@@ -118,6 +120,7 @@ const writer = (
       await turns.take(digest, async () => {
         // An equal blob that is there already is replaced, which also heals one that was damaged; its readers keep theirs.
         await rename(paths.data, target);
+        stored(digest);
         await syncDirectory(dirname(target));
       });
     } catch (error) {

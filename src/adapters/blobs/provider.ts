@@ -5,6 +5,7 @@ import type { BlobProvider } from '../../engine/ports/blobs.ts';
 import { diskRejection, errnoOf } from './disk-error.ts';
 import { readRange } from './hash-file.ts';
 import type { Layout } from './layout.ts';
+import type { OpenBlobs } from './open-blobs.ts';
 
 /** @throws Rejection `not-found` where the digest has no bytes */
 export const openBlob = async (layout: Layout, digest: Digest): Promise<FileHandle> => {
@@ -19,7 +20,7 @@ export const openBlob = async (layout: Layout, digest: Digest): Promise<FileHand
 };
 
 /** Reading what is there. */
-export const createProvider = (layout: Layout): BlobProvider => ({
+export const createProvider = (layout: Layout, atHand: OpenBlobs): BlobProvider => ({
   path: (digest) => layout.blob(digest),
 
   async size(digest) {
@@ -32,9 +33,9 @@ export const createProvider = (layout: Layout): BlobProvider => ({
   },
 
   async *read(digest, { offset = 0, length } = {}) {
-    const file = await openBlob(layout, digest);
+    const { blob, release } = await atHand.acquire(digest);
     try {
-      const { size } = await file.stat();
+      const { size, file, bytes } = blob;
       const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length ?? 0);
       if (!whole || offset < 0 || offset > size || (length ?? 0) < 0) {
         throw new Rejection(
@@ -43,11 +44,12 @@ export const createProvider = (layout: Layout): BlobProvider => ({
         );
       }
       const end = length === undefined ? size : Math.min(size, offset + length);
-      yield* readRange(file, offset, end);
+      if (file) yield* readRange(file, offset, end);
+      else if (bytes && end > offset) yield bytes.subarray(offset, end);
     } catch (error) {
       throw diskRejection(error, `read blob ${digest}`, layout.blob(digest));
     } finally {
-      await file.close();
+      await release();
     }
   },
 

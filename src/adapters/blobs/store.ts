@@ -8,6 +8,7 @@ import { makeDirectory } from './durability.ts';
 import { hashOfFile } from './hash-file.ts';
 import { openIngest } from './ingest.ts';
 import { algorithmOf, algorithms, digestOf, ingestName, type Layout, layoutAt } from './layout.ts';
+import { OpenBlobs } from './open-blobs.ts';
 import { createProvider, openBlob } from './provider.ts';
 import { type Expected, readRefFile, sameExpectation, writeRefFile } from './ref-file.ts';
 import { createTurns, type Turns } from './turns.ts';
@@ -32,16 +33,18 @@ export const createBlobStore = ({ directory, now, warn }: BlobStoreOptions): Blo
   }
   const turns = createTurns();
   const tell = warn ?? (() => {});
+  const atHand = new OpenBlobs((digest) => openBlob(layout, digest));
   return {
-    ...createProvider(layout),
-    ...createIngester(layout, turns, now ?? (() => Date.now() * 1000), tell),
-    ...createManager(layout, turns, tell),
+    ...createProvider(layout, atHand),
+    ...createIngester(layout, turns, atHand, now ?? (() => Date.now() * 1000), tell),
+    ...createManager(layout, turns, atHand, tell),
   };
 };
 
 const createIngester = (
   layout: Layout,
   turns: Turns,
+  atHand: OpenBlobs,
   now: () => number,
   warn: (message: string) => void,
 ): BlobIngester => {
@@ -103,7 +106,11 @@ const createIngester = (
       try {
         await prepare(name, key, expected);
         const paths = layout.ingest(name);
-        return await openIngest({ key, paths, layout, expected, turns, letGo: () => held.delete(name) });
+        return await openIngest({
+          ...{ key, paths, layout, expected, turns },
+          stored: (digest) => atHand.forget(digest),
+          letGo: () => held.delete(name),
+        });
       } catch (error) {
         held.delete(name);
         throw diskRejection(error, `open ingest '${key.ref}'`, layout.ingest(name).directory);
@@ -134,7 +141,12 @@ const createIngester = (
   };
 };
 
-const createManager = (layout: Layout, turns: Turns, warn: (message: string) => void): BlobManager => ({
+const createManager = (
+  layout: Layout,
+  turns: Turns,
+  atHand: OpenBlobs,
+  warn: (message: string) => void,
+): BlobManager => ({
   async *list() {
     for (const algorithm of algorithms) {
       const folder = layout.blobDirectory(algorithm);
@@ -158,6 +170,7 @@ const createManager = (layout: Layout, turns: Turns, warn: (message: string) => 
     turns.take(digest, async () => {
       try {
         await unlink(layout.blob(digest));
+        atHand.forget(digest);
       } catch (error) {
         if (errnoOf(error) === 'ENOENT') return;
         throw diskRejection(error, `remove blob ${digest}`, layout.blob(digest));
