@@ -13,9 +13,6 @@ import type { Logger } from '../../engine/ports/logger.ts';
 import type { LogFileOptions } from '../../engine/ports/stdio.ts';
 import { hasCode } from '../syscalls/error.ts';
 
-/** Between a change of the log and a look at it, in milliseconds. */
-const lookMs = 20;
-
 /** @returns undefined where there is no such file */
 const fileOf = (path: string): { readonly inode: bigint; readonly size: number } | undefined => {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });
@@ -32,7 +29,6 @@ export class LogKeeper {
   readonly #log: LogFileOptions;
   readonly #logger: Logger;
   #watcher: FSWatcher | undefined;
-  #look: NodeJS.Timeout | undefined;
 
   constructor(log: LogFileOptions, logger: Logger) {
     this.#log = log;
@@ -63,8 +59,9 @@ export class LogKeeper {
     if (this.#watcher !== undefined) return;
     const name = basename(this.#log.path);
     try {
-      this.#watcher = watch(dirname(this.#log.path), { persistent: false }, (_event, changed) => {
-        if (changed === name || changed === null) this.#look ??= setTimeout(() => this.#settleSoon(), lookMs);
+      this.#watcher = watch(dirname(this.#log.path), { persistent: false }, (event, changed) => {
+        // What is written is a change; a new file in its place is a rename.
+        if (event === 'rename' && changed === name) this.#settleNow();
       });
       this.#watcher.on('error', () => this.#watcher?.close()); // the folder is gone, and the log with it
     } catch (error) {
@@ -82,8 +79,6 @@ export class LogKeeper {
 
   /** Looks no more; what comes is found by the next who settles. */
   stop(): void {
-    clearTimeout(this.#look);
-    this.#look = undefined;
     this.#watcher?.close();
     this.#watcher = undefined;
   }
@@ -97,8 +92,7 @@ export class LogKeeper {
     if (current !== undefined && !existsSync(this.#kept)) linkSync(path, this.#kept);
   }
 
-  #settleSoon(): void {
-    this.#look = undefined;
+  #settleNow(): void {
     try {
       this.settle();
     } catch (error) {
