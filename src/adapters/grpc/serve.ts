@@ -9,12 +9,16 @@ import { connectionsInto } from './connections.ts';
 import { type Build, containerdServices } from './containerd/services.ts';
 import { addServices, served } from './handlers.ts';
 import { serverOptions } from './limits.ts';
-import { listenOn } from './listen.ts';
+import { listenOn, type SocketOwner } from './listen.ts';
 import { ownServices } from './own-services.ts';
 
 export interface ServeOptions {
   /** Absolute path of the unix socket. */
   readonly address: string;
+  /** Of the socket; root's own when absent. */
+  readonly owner?: SocketOwner;
+  /** Largest messages; 16 MiB when absent. */
+  readonly messageBytes?: { readonly receive: number; readonly send: number };
   readonly api: Api;
   /** What containerd's services are served from; absent where no host is behind them. */
   readonly store?: Store;
@@ -50,18 +54,27 @@ const within = (ms: number, work: Promise<void>): Promise<boolean> =>
  */
 export const serve = async ({
   address,
+  owner,
+  messageBytes,
   api,
   store,
   build,
   names,
   logger,
 }: ServeOptions): Promise<ServedApi> => {
-  const grpc = new Server(serverOptions);
+  const grpc = new Server({
+    ...serverOptions,
+    ...(messageBytes && {
+      'grpc.max_receive_message_length': messageBytes.receive,
+      'grpc.max_send_message_length': messageBytes.send,
+    }),
+  });
   const connections = connectionsInto(grpc, logger);
   const calls = trackCalls({
     names,
     logger,
     peerOfCall: connections.peerOfCall,
+    owner,
     onRefused: (method, rejection, cause) => api.system.refused({ method, rejection }, { cause }),
   });
   const services = addServices(
@@ -75,7 +88,7 @@ export const serve = async ({
     return served(Health, healthService(services));
   };
   addServices(grpc, { 'grpc.health.v1.Health': health }, calls.open);
-  const listening = await listenOn(address, connections.accept);
+  const listening = await listenOn(address, connections.accept, owner);
 
   const close = async (graceMs: number): Promise<void> => {
     await listening.stop();
