@@ -109,6 +109,7 @@ const serveLog = async ({ log, checkpoints, bytes }: Source, address: string, pa
       snapshotters: absent(),
       layers: absent(),
       differ: absent(),
+      differs: absent(),
       mounter: absent(),
       registry: absent(),
       archives: absent(),

@@ -170,6 +170,8 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   });
   if (!config.plugins.disabled.includes(restartPlugin)) restarts.start();
   saved.follow(ledger);
+  // In other daemons, which may be slow or down: nobody waits for it.
+  void store.snapshots.sweepElsewhere({ cause });
   // After the first callers, who need the processor now.
   const warming = setTimeout(() => {
     saved.started(ledger.durable);

@@ -6,14 +6,21 @@ import { createNativeStore } from './adapters/native-snapshots/store.ts';
 import { createMounter } from './adapters/overlay/mounter.ts';
 import { createOverlayStore } from './adapters/overlay/store.ts';
 import { createTreeOpener } from './adapters/overlay/tree-opener.ts';
+import { createRemoteDiffer, type RemoteDifferPlugin } from './adapters/proxy-plugins/differ.ts';
+import {
+  createRemoteSnapshotter,
+  type RemoteSnapshotterPlugin,
+} from './adapters/proxy-plugins/snapshotter.ts';
 import { createLayerApplier } from './adapters/unpack/applier.ts';
 import { SnapshotterName } from './domain/identity.ts';
+import { Rejection } from './domain/rejection.ts';
+import type { Logger } from './engine/ports/logger.ts';
 import type { Ports } from './engine/ports/ports.ts';
 import type { SnapshotStore } from './engine/ports/snapshots.ts';
 
 /** What keeps snapshots on a host, and layers in and out of them. */
 export interface HostSnapshots {
-  readonly ports: Pick<Ports, 'snapshots' | 'snapshotters' | 'layers' | 'differ' | 'mounter'>;
+  readonly ports: Pick<Ports, 'snapshots' | 'snapshotters' | 'layers' | 'differ' | 'differs' | 'mounter'>;
   close(): Promise<void>;
 }
 
@@ -23,7 +30,7 @@ const folder = (...parts: [string, ...string[]]): string => {
   return path;
 };
 
-export const openHostSnapshots = async (config: Config): Promise<HostSnapshots> => {
+export const openHostSnapshots = async (config: Config, logger: Logger): Promise<HostSnapshots> => {
   const directory = folder(config.root, 'overlayfs');
   const overlay = createOverlayStore({ directory });
   const mounter = createMounter();
@@ -41,16 +48,48 @@ export const openHostSnapshots = async (config: Config): Promise<HostSnapshots> 
     [SnapshotterName.parse('overlayfs'), overlay],
     [SnapshotterName.parse('native'), createNativeStore({ directory: folder(config.root, 'native') })],
   ]);
+  const elsewhere = proxies(config.proxy_plugins, local, logger);
   return {
     ports: {
       snapshots: overlay,
-      snapshotters: { local, remote: new Map(), absent: new Map() },
+      snapshotters: { local, remote: elsewhere.remote, absent: new Map() },
       layers,
       differ,
+      differs: elsewhere.differs,
       mounter,
     },
     close: async () => {
+      for (const each of [...elsewhere.remote.values(), ...elsewhere.differs.values()]) each.close();
       await Promise.all([layers.close(), differ.close()]);
     },
   };
+};
+
+/**
+ * What other daemons bring. Nothing is asked of them here: one that is down says so when it is used.
+ * @throws Rejection `invalid-argument` for the name of a snapshotter that there is
+ */
+const proxies = (
+  plugins: Config['proxy_plugins'],
+  local: ReadonlyMap<SnapshotterName, SnapshotStore>,
+  logger: Logger,
+) => {
+  const remote = new Map<SnapshotterName, RemoteSnapshotterPlugin>();
+  const differs = new Map<string, RemoteDifferPlugin>();
+  for (const [name, { type, address }] of Object.entries(plugins)) {
+    const options = { name, address };
+    if (type === 'content') {
+      logger.warn(
+        `proxy_plugins.${name}: content of other daemons is not served; Shiplog keeps its own, and the table is ignored`,
+      );
+    } else if (type === 'diff') {
+      differs.set(name, createRemoteDiffer(options));
+    } else if (local.has(SnapshotterName.parse(name))) {
+      throw new Rejection(
+        'invalid-argument',
+        `proxy_plugins.${name}: there is a snapshotter of that name already; choose another`,
+      );
+    } else remote.set(SnapshotterName.parse(name), createRemoteSnapshotter(options));
+  }
+  return { remote, differs };
 };

@@ -68,10 +68,16 @@ export interface StoreOptions {
   readonly processors?: readonly StreamProcessor[];
   /** Snapshotters of other daemons. */
   readonly remote?: Snapshotters['remote'];
+  readonly differs?: Ports['differs'];
+  /** Another name for `native`, for a store that is another's proxy plugin. */
+  readonly snapshotter?: string;
 }
 
 /** A ledger in memory, and what a store over it is made of; bytes stand below `directory`. */
-const partsOver = async (directory: string, { processors = [], remote = new Map() }: StoreOptions = {}) => {
+const partsOver = async (
+  directory: string,
+  { processors = [], remote = new Map(), differs = new Map(), snapshotter = 'native' }: StoreOptions = {},
+) => {
   const clock = createClock('boot-1');
   const log = memoryLog();
   const ledger = await Ledger.open(log, clock);
@@ -83,7 +89,7 @@ const partsOver = async (directory: string, { processors = [], remote = new Map(
   const native = join(directory, 'native');
   mkdirSync(native, { recursive: true });
   const snapshotters = {
-    ...localSnapshotters({ overlayfs: snapshots, native: createNativeStore({ directory: native }) }),
+    ...localSnapshotters({ overlayfs: snapshots, [snapshotter]: createNativeStore({ directory: native }) }),
     remote,
   };
   const mounter = createMounter();
@@ -120,7 +126,20 @@ const partsOver = async (directory: string, { processors = [], remote = new Map(
     runner,
     log,
     ledger,
-    ports: { archives, blobs, clock, differ, layers, log, logger, names, runtime, snapshots, snapshotters },
+    ports: {
+      archives,
+      blobs,
+      clock,
+      differ,
+      differs,
+      layers,
+      log,
+      logger,
+      names,
+      runtime,
+      snapshots,
+      snapshotters,
+    },
     collector,
     removals,
     registry,

@@ -91,6 +91,7 @@ export const testEngine = async (): Promise<TestEngine> => {
     snapshotters: localSnapshotters({ overlayfs: overlay }),
     layers: createLayerApplier({ directory: snapshots, workers: 2 }),
     differ: unreachable('differ'),
+    differs: new Map(),
     mounter: createMounter(),
     registry,
     archives: createArchives(),

@@ -23,8 +23,22 @@ export const snapshotPerformers = ({ blobs, snapshots, snapshotters, layers }: P
     tell('extracted', size);
     return { diffId: applied.diffId, usage: applied.usage };
   },
-  'remove-snapshot-bytes': (address) => removeBytes(snapshotters, address),
+  'remove-snapshot-bytes': removals(snapshotters),
 });
+
+/** One after the other for each daemon elsewhere, in the order of the events: what is built on comes after what is on it. */
+const removals = (snapshotters: Snapshotters) => {
+  const last = new Map<string, Promise<void>>();
+  return (address: SnapshotAddress): Promise<void> => {
+    const { snapshotter } = address;
+    if (snapshotters.local.has(snapshotter)) return removeBytes(snapshotters, address);
+    const turn = () => removeBytes(snapshotters, address);
+    const before = last.get(snapshotter);
+    const mine = before === undefined ? turn() : before.then(turn, turn);
+    last.set(snapshotter, mine);
+    return mine;
+  };
+};
 
 const removeBytes = async (
   { local, remote }: Snapshotters,

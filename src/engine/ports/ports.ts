@@ -11,6 +11,7 @@ import type { Logger } from './logger.ts';
 import type { Mounter } from './mounts.ts';
 import type { ProcessTable } from './processes.ts';
 import type { Registry } from './registry.ts';
+import type { RemoteDiffer } from './remote-differ.ts';
 import type { Runtime } from './runtime.ts';
 import type { LayerApplier, RootStore } from './snapshots.ts';
 import type { Snapshotters } from './snapshotters.ts';
@@ -28,6 +29,8 @@ export interface Ports {
   readonly snapshotters: Snapshotters;
   readonly layers: LayerApplier;
   readonly differ: LayerDiffer;
+  /** Of other daemons, by name. */
+  readonly differs: ReadonlyMap<string, RemoteDiffer>;
   readonly mounter: Mounter;
   readonly registry: Registry;
   readonly archives: Archives;

@@ -11,6 +11,7 @@ import { uncompressedLabel } from '../../domain/labels.ts';
 import type { Mount } from '../../domain/mount.ts';
 import { asRejection, Rejection } from '../../domain/rejection.ts';
 import { ancestors, type Snapshot } from '../../domain/snapshots.ts';
+import type { RemoteDiffer } from '../ports/remote-differ.ts';
 import type { StoreCall } from '../ports/store/call.ts';
 import type { ContentStore, ContentWrite } from '../ports/store/content.ts';
 import type { AppliedDiff, DiffApplication, DiffRequest, DiffService } from '../ports/store/diff.ts';
@@ -18,15 +19,43 @@ import type { StoreParts } from './parts.ts';
 
 /** What `diff` is made of besides: the content that clients write, so that refs are locked for all alike. */
 export interface DiffParts extends Pick<StoreParts, 'ledger'> {
-  readonly ports: Pick<StoreParts['ports'], 'blobs' | 'differ' | 'layers' | 'names' | 'snapshots'>;
+  readonly ports: Pick<
+    StoreParts['ports'],
+    'blobs' | 'differ' | 'differs' | 'layers' | 'names' | 'snapshots'
+  >;
   readonly content: Pick<ContentStore, 'write' | 'abort' | 'update'>;
 }
 
 /** Layers into mounted trees, and out of them. */
 export const diffService = (parts: DiffParts): DiffService => ({
-  apply: (namespace, application, call) => apply(parts, namespace, application, call),
-  diff: (namespace, request, call) => diff(parts, namespace, request, call),
+  apply: (namespace, application, call) =>
+    orElsewhere(
+      () => apply(parts, namespace, application, call),
+      [...parts.ports.differs.values()],
+      (differ) => differ.apply(application, { namespace, signal: call.signal }),
+    ),
+  diff: (namespace, request, call) =>
+    orElsewhere(
+      () => diff(parts, namespace, request, call),
+      [...parts.ports.differs.values()],
+      (differ) => differ.diff(request, { namespace, signal: call.signal }),
+    ),
 });
+
+/** Ours first; what it says it can't do is asked of the others. @throws what the last of them said */
+const orElsewhere = async <T>(
+  here: () => Promise<T>,
+  differs: readonly RemoteDiffer[],
+  elsewhere: (differ: RemoteDiffer) => Promise<T>,
+): Promise<T> => {
+  const [next, ...others] = differs;
+  try {
+    return await here();
+  } catch (error) {
+    if (next === undefined || asRejection(error).code !== 'unimplemented') throw error;
+    return orElsewhere(() => elsewhere(next), others, elsewhere);
+  }
+};
 
 const apply = async (
   parts: DiffParts,

@@ -25,6 +25,7 @@ export interface StoreParts {
     | 'blobs'
     | 'clock'
     | 'differ'
+    | 'differs'
     | 'layers'
     | 'log'
     | 'logger'

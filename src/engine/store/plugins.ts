@@ -54,11 +54,10 @@ const plain = { requires: [], platforms: [], exports: {}, capabilities: [] };
 const nameOf = ({ type, id }: Pick<Plugin, 'type' | 'id'>): string => `${type}.${id}`;
 
 const snapshotterPlugins = (
-  { platform, overlayDirectory }: DaemonFacts,
+  { platform }: DaemonFacts,
   { local, remote, absent }: Snapshotters,
 ): readonly Plugin[] => {
   const here = { ...plain, type: snapshotterType, platforms: [platform] };
-  const root = overlayDirectory.slice(0, overlayDirectory.lastIndexOf('/'));
   const names: string[] = [...local.keys(), ...remote.keys(), ...absent.keys()];
   const skip = (id: string, because: string) => ({
     ...here,
@@ -66,13 +65,13 @@ const snapshotterPlugins = (
     skipped: /skip plugin/.test(because) ? because : `${because}: skip plugin`,
   });
   return [
-    ...[...local.keys()].map((id) => ({
+    ...[...local].map(([id, { directory, capabilities }]) => ({
       ...here,
       id,
-      exports: { root: `${root}/${id}` },
-      capabilities: ['rebase'],
+      exports: { root: directory },
+      capabilities,
     })),
-    ...[...remote.keys()].map((id) => ({ ...here, id })),
+    ...[...remote].map(([id, { address }]) => ({ ...here, id, exports: { address } })),
     ...[...absent].map(([id, because]) => skip(id, because)),
     ...unknown
       .filter((id) => !names.includes(id))

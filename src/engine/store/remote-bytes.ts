@@ -1,4 +1,5 @@
-import type { Labels, Namespace, SnapshotterName } from '../../domain/identity.ts';
+import { type Labels, Namespace, type SnapshotterName } from '../../domain/identity.ts';
+import { gcLabels } from '../../domain/labels.ts';
 import { asRejection, Rejection } from '../../domain/rejection.ts';
 import type { Snapshot } from '../../domain/snapshots.ts';
 import type { Ledger } from '../ledger.ts';
@@ -13,8 +14,11 @@ import type { Planned, SnapshotBytes } from './snapshot-bytes.ts';
 
 /** Says at the other daemon whose snapshot it is: only what bears our host's id is ever swept there. */
 const ownerLabel = 'shiplog/host';
-/** Labels that snapshotters read; containerd too hands no others on. */
-const inherited = /^containerd\.io\/snapshot(?:\/|\.)/;
+/**
+ * Labels that snapshotters read; containerd too hands no others on. Not `containerd.io/snapshot.ref`, by which one answers
+ * that it has a layer already: what it has under a name of its own choice can't be recorded here yet.
+ */
+const inherited = /^containerd\.io\/snapshot\//;
 
 const callOf = (namespace: Namespace, { signal }: Pick<StoreCall, 'signal'>): RemoteCall => ({
   namespace,
@@ -36,6 +40,8 @@ export const remoteBytes = (
   const handedOn = (labels: Labels): Labels => ({
     ...Object.fromEntries(Object.entries(labels).filter(([label]) => inherited.test(label))),
     [ownerLabel]: owner(),
+    // a daemon that collects garbage by itself does not know who needs them: we do
+    [gcLabels.root]: owner(),
   });
 
   const prepare: SnapshotBytes['prepare'] = async (planned, call) => {
@@ -57,7 +63,7 @@ export const remoteBytes = (
   const discard = async (planned: Planned): Promise<void> => {
     const key = remoteKey(planned);
     try {
-      await remote.remove(key, { namespace: planned.namespace });
+      await removed(remote, key, { namespace: planned.namespace });
     } finally {
       underWay.delete(key);
     }
@@ -93,6 +99,13 @@ export const remoteBytes = (
         .map((snapshot) => remoteKey(snapshot)),
     );
 
+  /** Where something of ours may be. */
+  const namespaces = (): ReadonlySet<Namespace> => {
+    const { world } = ledger.durable;
+    const here = [...world.snapshot.values()].filter(({ snapshotter }) => snapshotter === name);
+    return new Set([usual, ...[...world.namespace.values(), ...here].map(({ namespace }) => namespace)]);
+  };
+
   const sweepIn = async (namespace: Namespace, call: StoreCall): Promise<void> => {
     const at = callOf(namespace, call);
     const ours = await remote.list([`labels.${JSON.stringify(ownerLabel)}==${JSON.stringify(owner())}`], at);
@@ -100,7 +113,7 @@ export const remoteBytes = (
     const free = ours.filter(
       ({ key, labels }) => labels[ownerLabel] === owner() && !known.has(key) && !underWay.has(key),
     );
-    for (const { key } of childrenFirst(free)) await remote.remove(key, at);
+    for (const { key } of childrenFirst(free)) await removed(remote, key, at);
   };
 
   return {
@@ -116,11 +129,22 @@ export const remoteBytes = (
         ? snapshot.usage
         : remote.usage(remoteKey(snapshot), callOf(snapshot.namespace, call)),
     sweep: async (call) => {
-      for (const { namespace } of ledger.durable.world.namespace.values()) await sweepIn(namespace, call);
-      await remote.cleanup({ namespace: 'default' as Namespace, signal: call.signal });
+      for (const namespace of namespaces()) await sweepIn(namespace, call);
+      await remote.cleanup(callOf(usual, call));
     },
   };
 };
+
+/** Whoever asked first may have removed it already. */
+const removed = async (remote: RemoteSnapshotter, key: string, call: RemoteCall): Promise<void> => {
+  try {
+    await remote.remove(key, call);
+  } catch (error) {
+    if (asRejection(error).code !== 'not-found') throw error;
+  }
+};
+
+const usual = Namespace.parse('default');
 
 /** Those on which others are built come after them. */
 const childrenFirst = (all: readonly RemoteSnapshot[]): readonly RemoteSnapshot[] => {

@@ -20,13 +20,26 @@ import { localBytes, type Placed, type SnapshotBytes } from './snapshot-bytes.ts
 /** The snapshotters there are, by name. */
 export const snapshotServices = (parts: SnapshotParts): SnapshotServices => {
   const { local, remote } = parts.ports.snapshotters;
-  const served = ([name, bytes]: readonly [SnapshotterName, SnapshotBytes]) =>
-    [name as string, snapshotter(parts, name, bytes)] as const;
-  const snapshotters = new Map([
-    ...[...local].map(([name, store]) => served([name, localBytes(store)])),
-    ...[...remote].map(([name, elsewhere]) => served([name, remoteBytes(parts.ledger, name, elsewhere)])),
+  const elsewhere = new Map([...remote].map(([name, one]) => [name, remoteBytes(parts.ledger, name, one)]));
+  const bytes = new Map([
+    ...[...local].map(([name, store]) => [name, localBytes(store)] as const),
+    ...elsewhere,
   ]);
+  const snapshotters = new Map(
+    [...bytes].map(([name, own]) => [name as string, snapshotter(parts, name, own)]),
+  );
   return {
+    sweepElsewhere: async (call) => {
+      for (const [name, own] of elsewhere) {
+        try {
+          await own.sweep(call);
+        } catch (error) {
+          parts.ports.logger.warn(`snapshotter '${name}' was not swept; the next start tries again`, {
+            error,
+          });
+        }
+      }
+    },
     snapshotter: (name) => {
       const found = snapshotters.get(name);
       if (found) return found;
@@ -37,7 +50,7 @@ export const snapshotServices = (parts: SnapshotParts): SnapshotServices => {
 };
 
 type SnapshotParts = Pick<StoreParts, 'ledger' | 'collector'> & {
-  readonly ports: Pick<StoreParts['ports'], 'names' | 'snapshotters'>;
+  readonly ports: Pick<StoreParts['ports'], 'logger' | 'names' | 'snapshotters'>;
 };
 
 const snapshotter = (

@@ -97,9 +97,10 @@ export const parts: readonly Part[] = [
     node: ['node:stream', 'node:events', 'node:buffer'],
   },
   {
-    // Both ends of the API: the definitions of its calls, headers and codes are one thing.
-    name: 'the command line, or the server it talks to',
-    holds: (path) => path.startsWith('src/adapters/cli/') || path.startsWith('src/adapters/grpc/'),
+    // Both ends of the API, and a client of other daemons: the definitions of calls, headers and codes are one thing.
+    name: 'the command line, the server it talks to, or a client of other servers',
+    holds: (path) =>
+      ['cli', 'grpc', 'proxy-plugins'].some((name) => path.startsWith(`src/adapters/${name}/`)),
     mayImport: (path) => [...adapterImports, `${adapterOf(path)}/`, 'src/client/'],
     packages: 'any',
     node: 'any',

@@ -72,4 +72,9 @@ export interface Snapshotter {
 export interface SnapshotServices {
   /** @throws Rejection `invalid-argument` where there is none of that name, in containerd's words */
   snapshotter(name: string): Snapshotter;
+  /**
+   * Takes away, in the daemons that proxy plugins stand for, what no record names: bytes that a crash or an outage left.
+   * One that can't be reached is told to the log; its turn comes again with the next start, or with `cleanup`.
+   */
+  sweepElsewhere(call: StoreCall): Promise<void>;
 }

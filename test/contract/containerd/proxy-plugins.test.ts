@@ -1,0 +1,197 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createRemoteDiffer } from '../../../src/adapters/proxy-plugins/differ.ts';
+import { createRemoteSnapshotter } from '../../../src/adapters/proxy-plugins/snapshotter.ts';
+import type { ServiceClient } from '../../../src/client/service-client.ts';
+import { SnapshotterName } from '../../../src/domain/identity.ts';
+import { daemonActor } from '../../../src/engine/origin.ts';
+import { Content } from '../../../src/gen/containerd/services/content/v1/content_pb.ts';
+import { Diff } from '../../../src/gen/containerd/services/diff/v1/diff_pb.ts';
+import { Introspection } from '../../../src/gen/containerd/services/introspection/v1/introspection_pb.ts';
+import { Leases } from '../../../src/gen/containerd/services/leases/v1/leases_pb.ts';
+import { Kind, Snapshots } from '../../../src/gen/containerd/services/snapshots/v1/snapshots_pb.ts';
+import { type ServedStore, servedStore } from '../../support/containerd-client.ts';
+import { ContentStream, digestOf } from '../../support/content-writer.ts';
+import { PLAIN_LAYER } from '../../support/layers.ts';
+import { missingHere } from '../../support/machine.ts';
+import { file, tarOf } from '../../support/tar.ts';
+
+const missing = missingHere({ root: true });
+const snapshotter = 'elsewhere';
+
+describe.skipIf(missing !== undefined)(`proxy plugins ${missing ?? ''}`, () => {
+  /** Another daemon, which serves its own snapshotter under the name that ours knows it by. */
+  let other: ServedStore;
+  let ours: ServedStore;
+  let there: ServiceClient<typeof Snapshots>;
+  let snapshots: ServiceClient<typeof Snapshots>;
+  let closing: { close(): void }[];
+  const plugins = (address: string) => {
+    const remote = createRemoteSnapshotter({ name: snapshotter, address });
+    const differ = createRemoteDiffer({ name: 'theirs', address });
+    closing.push(remote, differ);
+    return {
+      remote: new Map([[SnapshotterName.parse(snapshotter), remote]]),
+      differs: new Map([['theirs', differ]]),
+    };
+  };
+  beforeEach(async () => {
+    closing = [];
+    const processors = [
+      {
+        id: 'x',
+        accepts: ['application/vnd.example.x'],
+        returns: PLAIN_LAYER,
+        path: 'cat',
+        args: [],
+        env: [],
+      },
+    ];
+    other = await servedStore({ snapshotter, processors });
+    ours = await servedStore(plugins(other.address));
+    const cause = { actor: daemonActor(process.pid, process.execPath), correlation: 'start' };
+    const start = { type: 'start-daemon', version: '0', freshHostId: 'ours', pid: process.pid } as const;
+    await ours.ledger.dispatch([start], cause);
+    there = other.client(Snapshots);
+    snapshots = ours.client(Snapshots);
+  });
+  afterEach(async () => {
+    for (const each of closing) each.close();
+    await Promise.all([ours[Symbol.asyncDispose](), other[Symbol.asyncDispose]()]);
+  });
+
+  const prepare = async (key: string, parent = '', labels: Record<string, string> = {}) =>
+    (await snapshots.prepare({ snapshotter, key, parent, labels })).mounts;
+  const namesThere = async () => {
+    const names: string[] = [];
+    for await (const { info } of there.list({ snapshotter })) names.push(...info.map(({ name }) => name));
+    return names;
+  };
+  const recorded = async () => {
+    const types: string[] = [];
+    for await (const batch of ours.log.read({})) types.push(...batch.map(({ type }) => type));
+    return types.filter((type) => type.startsWith('snapshot-'));
+  };
+
+  it('keep the bytes, while the records are in our log', async () => {
+    const [mount] = await prepare('base', '', { 'containerd.io/snapshot/x': 'y', own: 'z' });
+    expect(mount).toMatchObject({ type: 'bind', options: ['rw', 'rbind'] });
+    writeFileSync(join(mount?.source ?? '', 'file'), 'x'.repeat(5000));
+    expect((await snapshots.usage({ snapshotter, key: 'base' })).inodes).toBe(2n);
+    await snapshots.commit({ snapshotter, key: 'base', name: 'layer' });
+    expect((await snapshots.stat({ snapshotter, key: 'layer' })).info?.kind).toBe(Kind.COMMITTED);
+    const [top] = await prepare('top', 'layer');
+    expect((await snapshots.mounts({ snapshotter, key: 'top' })).mounts[0]).toEqual(top);
+    const [seen] = (await snapshots.view({ snapshotter, key: 'look', parent: 'layer' })).mounts;
+    expect(seen?.options).toEqual(['ro', 'rbind']);
+    expect((await namesThere()).map((name) => name.replace(/^default\/[0-9a-z]{12}\//, ''))).toEqual([
+      'layer',
+      'top',
+      'look',
+    ]);
+    await snapshots.remove({ snapshotter, key: 'top' });
+    await snapshots.cleanup({ snapshotter });
+    await expect.poll(namesThere).toHaveLength(0);
+    expect(await recorded()).toEqual([
+      'snapshot-prepared',
+      'snapshot-committed',
+      'snapshot-prepared',
+      'snapshot-prepared',
+      'snapshot-removed',
+      'snapshot-removed',
+      'snapshot-removed',
+    ]);
+  });
+
+  it('hand on the labels that snapshotters read, and no others', async () => {
+    await prepare('base', '', { 'containerd.io/snapshot/x': 'y', own: 'z' });
+    const [name = ''] = await namesThere();
+    const { info } = await there.stat({ snapshotter, key: name });
+    expect(Object.keys(info?.labels ?? {}).sort()).toEqual([
+      'containerd.io/gc.root',
+      'containerd.io/snapshot/x',
+      'shiplog/host',
+    ]);
+  });
+
+  it('commit once, also where the event of the first try never came', async () => {
+    await prepare('base');
+    const [key = ''] = await namesThere();
+    await there.commit({ snapshotter, key, name: key.replace(/base$/, 'layer') });
+    await snapshots.commit({ snapshotter, key: 'base', name: 'layer' });
+    expect((await snapshots.stat({ snapshotter, key: 'layer' })).info?.kind).toBe(Kind.COMMITTED);
+  });
+
+  it('lose what no record names, and nothing of others', async () => {
+    const { info } = await (async () => {
+      await prepare('kept');
+      const [name = ''] = await namesThere();
+      return there.stat({ snapshotter, key: name });
+    })();
+    const labels = info?.labels ?? {};
+    await there.prepare({ snapshotter, key: 'default/garbage/a', labels });
+    await there.commit({ snapshotter, key: 'default/garbage/a', name: 'default/garbage/b', labels });
+    await there.prepare({ snapshotter, key: 'default/garbage/c', parent: 'default/garbage/b', labels });
+    const theirs = { 'containerd.io/gc.root': 'theirs', 'shiplog/host': 'theirs' };
+    await there.prepare({ snapshotter, key: 'of-another-daemon', labels: theirs });
+    await snapshots.cleanup({ snapshotter });
+    // what nothing refers to in our namespace went with the collection
+    await expect.poll(namesThere).toEqual(['of-another-daemon']);
+  });
+
+  it('take back what a refused call had made', async () => {
+    const strange = ours.client(Snapshots, { lease: 'none' });
+    await expect(strange.prepare({ snapshotter, key: 'a' })).rejects.toMatchObject({ code: 'not-found' });
+    expect(await namesThere()).toEqual([]);
+  });
+
+  it('fail in their own words after their name', async () => {
+    await prepare('base');
+    const [key = ''] = await namesThere();
+    await there.remove({ snapshotter, key });
+    await expect(snapshots.mounts({ snapshotter, key: 'base' })).rejects.toMatchObject({
+      code: 'not-found',
+      message: expect.stringMatching(/snapshotter 'elsewhere' \(proxy plugin at .*\): .*not found/),
+    });
+    await expect(
+      snapshots.commit({ snapshotter, key: 'base', name: 'layer', parent: 'x' }),
+    ).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('that are down say so by name, and are there again when they are up', async () => {
+    const nobody = await servedStore(plugins('/run/shiplog-nobody.sock'));
+    const down = nobody.client(Snapshots);
+    await expect(down.prepare({ snapshotter, key: 'a' })).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(
+        /snapshotter 'elsewhere' \(proxy plugin at \/run\/shiplog-nobody\.sock\) can not be reached/,
+      ),
+    });
+    await nobody.client(Leases).create({ id: 'others-work' });
+    const { plugins: listed } = await nobody.client(Introspection).plugins({ filters: ['id==elsewhere'] });
+    expect(listed).toMatchObject([{ type: 'io.containerd.snapshotter.v1', id: 'elsewhere' }]);
+    await nobody[Symbol.asyncDispose]();
+  });
+
+  it('are asked for layers that are unknown here', async () => {
+    const tar = tarOf([file('name', 'x')]);
+    const mediaType = 'application/vnd.example.x';
+    const push = async (to: ServedStore) => {
+      const stream = new ContentStream(to.client(Content));
+      await stream.stat('layer');
+      await stream.write(tar);
+      await stream.commit(tar.length);
+    };
+    // the other daemon has the content of its own here; a real one reads ours
+    await Promise.all([push(ours), push(other)]);
+    const layer = { mediaType, digest: digestOf(tar), size: BigInt(tar.length) };
+    const mounts = await prepare('base');
+    const { applied } = await ours.client(Diff).apply({ diff: layer, mounts });
+    expect(applied?.digest).toBe(digestOf(tar));
+    await expect(ours.client(Diff).diff({ right: mounts, mediaType: 'text/plain' })).rejects.toMatchObject({
+      code: 'unimplemented',
+      message: /differ 'theirs' .*not implemented/,
+    });
+  });
+});
