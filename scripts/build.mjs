@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { bundle, bundleApart, writeWhole } from './bundle.mjs';
+import { buildClient } from './client.mjs';
 import { allEntries, dist, root } from './entries.mjs';
 import { gen } from './gen.mjs';
 import { thirdPartyNotices } from './notices.mjs';
 
-/** `npm run build`: src/gen from proto/, then one file per program in dist/, then V8's code cache for them. */
+/** `npm run build`: src/gen from proto/, one file per program in dist/, the client package, V8's code cache for programs. */
 
 const fail = (message) => {
   process.stderr.write(`build: ${message}\n`);
@@ -55,7 +56,8 @@ try {
   const entries = allEntries();
   const metafile = await bundle(entries, dist);
   const apart = await bundleApart(dist);
-  const inputs = { ...metafile.inputs, ...apart.inputs };
+  const client = await buildClient(join(dist, 'client'));
+  const inputs = { ...metafile.inputs, ...apart.inputs, ...client.inputs };
   writeWhole(join(dist, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices({ inputs }, root));
   if (!process.argv.includes('--no-warm')) {
     rmSync(join(dist, '.cache'), { recursive: true, force: true });

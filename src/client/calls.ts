@@ -1,15 +1,11 @@
 import { create, type DescMessage, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
 import type { Client, ClientDuplexStream, ClientReadableStream, Metadata } from '@grpc/grpc-js';
+import type { CallOptions } from './call-options.ts';
 import type { grpcMethod } from './grpc-service.ts';
 import { inbox } from './inbox.ts';
 import { asShiplogError, ShiplogError } from './shiplog-error.ts';
 
-export interface CallOptions {
-  /** Cancels the call; it then fails with `cancelled`. */
-  readonly signal?: AbortSignal | undefined;
-  /** Fails the call with `deadline-exceeded` after so many milliseconds; none by default. */
-  readonly timeoutMs?: number | undefined;
-}
+export type { CallOptions } from './call-options.ts';
 
 /** Where calls go and what they say of the caller. */
 export interface Channel {

@@ -1,4 +1,3 @@
-import { Client, credentials } from '@grpc/grpc-js';
 import { Containers } from '../gen/shiplog/v1/containers_pb.ts';
 import { Images } from '../gen/shiplog/v1/images_pb.ts';
 import { Keeping } from '../gen/shiplog/v1/keeping_pb.ts';
@@ -7,12 +6,12 @@ import { Proofs } from '../gen/shiplog/v1/proofs_pb.ts';
 import { Resources } from '../gen/shiplog/v1/resources_pb.ts';
 import { System } from '../gen/shiplog/v1/system_pb.ts';
 import { Time } from '../gen/shiplog/v1/time_pb.ts';
-import { defaultAddress, parseAddress } from './address.ts';
-import { type Caller, callerMetadata } from './metadata.ts';
-import { type ServiceClient, serviceClient } from './service-client.ts';
+import type { Caller } from './caller.ts';
+import { openChannel } from './channel.ts';
+import { serviceClient } from './service-client.ts';
+import type { ServiceClient } from './service-types.ts';
 
-/** The largest message taken from the daemon, in bytes. */
-export const maxReceiveBytes = 16 * 1024 * 1024;
+export { maxReceiveBytes } from './limits.ts';
 
 export interface ConnectOptions extends Caller {
   /** The daemon's socket: an absolute path or `unix:///path`. */
@@ -40,15 +39,8 @@ export interface ShiplogClient {
  * @throws ShiplogError `invalid-argument` if the address is not a unix socket
  */
 export const connect = (options: ConnectOptions = {}): ShiplogClient => {
-  const address = parseAddress(options.address ?? defaultAddress);
-  const grpc = new Client(address, credentials.createInsecure(), {
-    'grpc.max_receive_message_length': maxReceiveBytes,
-    'grpc.max_send_message_length': maxReceiveBytes,
-    'grpc.enable_http_proxy': 0,
-    'grpc.service_config_disable_resolution': 1,
-    'grpc.use_local_subchannel_pool': 1,
-  });
-  const channel = { grpc, address, metadata: callerMetadata({ client: 'shiplog-client', ...options }) };
+  const channel = openChannel(options);
+  const { address, grpc } = channel;
   return {
     address,
     images: serviceClient(channel, Images),

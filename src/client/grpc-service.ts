@@ -1,12 +1,9 @@
 import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { MethodDefinition } from '@grpc/grpc-js';
+import type { ServiceDescriptor } from './service-types.ts';
 
-/** What protoc-gen-es generates for a service, as far as the bridge needs it. */
-export interface ServiceDescriptor {
-  readonly typeName: string;
-  readonly method: Readonly<Record<string, DescMethod>>;
-}
+export type { ServiceDescriptor } from './service-types.ts';
 
 type RequestOf<M> = M extends { input: infer I extends DescMessage } ? MessageShape<I> : never;
 type ResponseOf<M> = M extends { output: infer O extends DescMessage } ? MessageShape<O> : never;

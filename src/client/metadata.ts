@@ -1,4 +1,5 @@
 import { Metadata } from '@grpc/grpc-js';
+import type { Caller } from './caller.ts';
 
 /** Metadata keys of Shiplog's own API. */
 export const clientHeader = 'shiplog-client';
@@ -28,13 +29,6 @@ export const decodeHeader = (value: string): string => {
     throw error;
   }
 };
-
-export interface Caller {
-  /** What the client calls itself. */
-  readonly client?: string;
-  /** Why, in the caller's own words; kept in the log with each event the call makes. */
-  readonly reason?: string;
-}
 
 export const callerMetadata = (caller: Caller): Metadata => {
   const metadata = new Metadata();

@@ -1,26 +1,10 @@
-import type { DescMessage, DescMethod, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import type { DescMethod } from '@bufbuild/protobuf';
 import { type CallOptions, type Channel, type Init, serverStream, unary } from './calls.ts';
-import { grpcMethod, type ServiceDescriptor } from './grpc-service.ts';
-import { clientStream, type Duplex, duplex } from './streams.ts';
+import { grpcMethod } from './grpc-service.ts';
+import type { ServiceClient, ServiceDescriptor } from './service-types.ts';
+import { clientStream, duplex } from './streams.ts';
 
-type MethodClient<M> = M extends {
-  methodKind: infer Kind;
-  input: infer I extends DescMessage;
-  output: infer O extends DescMessage;
-}
-  ? Kind extends 'unary'
-    ? (request: MessageInitShape<I>, options?: CallOptions) => Promise<MessageShape<O>>
-    : Kind extends 'server_streaming'
-      ? (request: MessageInitShape<I>, options?: CallOptions) => AsyncIterable<MessageShape<O>>
-      : Kind extends 'client_streaming'
-        ? (requests: AsyncIterable<MessageInitShape<I>>, options?: CallOptions) => Promise<MessageShape<O>>
-        : (options?: CallOptions) => Duplex<MessageInitShape<I>, MessageShape<O>>
-  : never;
-
-/** One function per method: unary gives a promise, a stream of answers an async iterable. All fail with ShiplogError. */
-export type ServiceClient<S extends ServiceDescriptor> = {
-  readonly [K in keyof S['method']]: MethodClient<S['method'][K]>;
-};
+export type { ServiceClient } from './service-types.ts';
 
 const callOf = (channel: Channel, service: ServiceDescriptor, method: DescMethod) => {
   const at = { input: method.input, definition: grpcMethod(service, method) };

@@ -12,15 +12,10 @@ import {
   refuseAborted,
 } from './calls.ts';
 import { inbox } from './inbox.ts';
+import type { Duplex } from './service-types.ts';
 import { asShiplogError } from './shiplog-error.ts';
 
-/** A call with messages both ways. Iterate for the answers; `close` half-closes, `cancel` ends it at once. */
-export interface Duplex<Request, Response> extends AsyncIterable<Response> {
-  /** Resolves once the message was handed to the transport, or the call has ended (its end tells why). */
-  send(message: Request): Promise<void>;
-  close(): void;
-  cancel(): void;
-}
+export type { Duplex } from './service-types.ts';
 
 /** Resolves when the transport took the message or the call is over, whichever is first: a dead call takes no more. */
 const write = (

@@ -122,7 +122,7 @@ const announcedBy = async (
   const announcement = announcementOf(fact, await memories.upTo(fact));
   const namespace = namespaceOf(fact.subject);
   if (announcement === undefined || namespace === undefined) return undefined;
-  return { namespace, at: fact.meta.time.wall, ...announcement };
+  return { namespace, at: fact.meta.time.wall, position: fact.position, ...announcement };
 };
 
 /** What a subscriber must know of containers; those that were there before it came are looked up when they are told of. */

@@ -60,9 +60,14 @@ it('names every service that is served', async () => {
     'images',
     'introspection',
     'leases',
+    'mounts',
     'namespaces',
+    'sandbox-controllers',
+    'sandboxes',
     'snapshots',
+    'streaming',
     'tasks',
+    'transfer',
     'version',
   ]);
 });

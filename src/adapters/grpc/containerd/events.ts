@@ -128,6 +128,7 @@ const envelope = (event: ContainerdEvent) => ({
   namespace: event.namespace,
   topic: event.topic,
   event: 'packed' in event ? event.packed : packedOf(event),
+  ...('position' in event ? { shiplogPosition: event.position } : {}),
 });
 
 const given = (event: Any | undefined): PackedEvent => ({

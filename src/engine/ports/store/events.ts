@@ -20,7 +20,12 @@ export interface PublishedEvent {
 
 export type ContainerdEvent =
   | PublishedEvent
-  | ({ readonly namespace: Namespace; readonly at: Timestamp } & Announcement);
+  | ({
+      readonly namespace: Namespace;
+      readonly at: Timestamp;
+      /** In the log. */
+      readonly position: Position;
+    } & Announcement);
 
 /**
  * containerd's events. Those of our own are told from the log, each once it is durable, in order, without gap; those that
