@@ -16,7 +16,7 @@ import { gcLabels } from '../domain/labels.ts';
 import type { LeasedResource } from '../domain/leases.ts';
 import type { RemovalCause } from '../domain/removal.ts';
 import { type SnapshotRef, snapshotSubject } from '../domain/snapshots.ts';
-import type { DomainEvent } from '../domain/world.ts';
+import { type DomainEvent, subjectOf } from '../domain/world.ts';
 import { place as put, drop as remove } from './back-references.ts';
 import {
   type Collectable,
@@ -109,7 +109,7 @@ const putImage = (state: References, event: EventOf<'image-created' | 'image-upd
     { to: blobSubject(namespace, target.digest), kind: 'target', byLabel: false },
     ...labelEdges(namespace, labels, 'other'),
   ];
-  return put(state, event.subject, { root: true }, edges, event.position);
+  return put(state, subjectOf(event), { root: true }, edges, event.position);
 };
 
 const collectableNode = (collectable: Collectable, labels: Labels): NewNode => {
@@ -132,7 +132,7 @@ const snapshotNode = ({ namespace, snapshotter, key }: SnapshotRef, labels: Labe
 const prepared = (state: References, event: EventOf<'snapshot-prepared'>): References => {
   const { namespace, parent, labels } = event.data;
   const edges = [...parentEdges(event.data, parent), ...labelEdges(namespace, labels, 'other')];
-  return put(state, event.subject, snapshotNode(event.data, labels), edges, event.position);
+  return put(state, subjectOf(event), snapshotNode(event.data, labels), edges, event.position);
 };
 
 /**
@@ -178,7 +178,7 @@ const leaseNode = (labels: Labels): NewNode =>
 const letGo = (state: References, event: EventOf<'lease-resource-removed'>): References => {
   const { namespace, resource } = event.data;
   const held = leasedSubject(namespace, resource);
-  const edges = [...(state.nodes.get(event.subject)?.out.values() ?? [])];
+  const edges = [...(state.nodes.get(subjectOf(event))?.out.values() ?? [])];
   return edges
     .filter(({ to, via }) => (via === undefined ? to === held : via === held))
     .reduce((next, edge) => disconnect(next, edge, event.position), state);
@@ -195,24 +195,25 @@ const putContainer = (state: References, event: EventOf<'container-created'>): R
     ...images,
     ...labelEdges(namespace, labels, 'other'),
   ];
-  return put(state, event.subject, { root: true }, edges, event.position);
+  return put(state, subjectOf(event), { root: true }, edges, event.position);
 };
 
 /** A client's container keeps its root, and what its labels say. */
 const putClientContainer = (state: References, event: EventOf<'client-container-created'>): References => {
   const { namespace, labels } = event.data;
   const edges = [...clientRoot(event.data), ...labelEdges(namespace, labels, 'other')];
-  return put(state, event.subject, { root: true }, edges, event.position);
+  return put(state, subjectOf(event), { root: true }, edges, event.position);
 };
 
 const changeClientContainer = (state: References, event: EventOf<'client-container-updated'>): References => {
   const { namespace, change } = event.data;
   const { labels, snapshotKey, snapshotter } = change;
   const next =
-    labels === undefined ? state : relabelled(state, event.subject, labels, namespace, event.position);
-  if (snapshotKey === undefined || snapshotter === undefined || !next.nodes.has(event.subject)) return next;
+    labels === undefined ? state : relabelled(state, subjectOf(event), labels, namespace, event.position);
+  if (snapshotKey === undefined || snapshotter === undefined || !next.nodes.has(subjectOf(event)))
+    return next;
   const edges = clientRoot({ namespace, snapshotter, snapshotKey });
-  return put(next, event.subject, { root: true }, edges, event.position, ({ kind }) => kind === 'root');
+  return put(next, subjectOf(event), { root: true }, edges, event.position, ({ kind }) => kind === 'root');
 };
 
 const clientRoot = ({ namespace, snapshotter, snapshotKey }: ClientRoot): readonly NewEdge[] => {
@@ -257,30 +258,30 @@ export const evolveReferences = (state: References, event: Fact<DomainEvent>): R
     case 'blob-committed':
       return putBlob(commitIngest(state, event), event);
     case 'blob-labelled':
-      return state.nodes.has(event.subject) ? putBlob(state, event) : state;
+      return state.nodes.has(subjectOf(event)) ? putBlob(state, event) : state;
     case 'blob-removed':
     case 'snapshot-removed':
-      return remove(state, event.subject, freeing(event.data.cause, position));
+      return remove(state, subjectOf(event), freeing(event.data.cause, position));
     case 'snapshot-prepared':
       return prepared(state, event);
     case 'snapshot-committed':
       return committed(state, event);
     case 'snapshot-labelled':
     case 'container-labelled':
-      return relabelled(state, event.subject, event.data.labels, event.data.namespace, position);
+      return relabelled(state, subjectOf(event), event.data.labels, event.data.namespace, position);
     case 'lease-created':
-      return put(state, event.subject, leaseNode(event.data.labels), [], position);
+      return put(state, subjectOf(event), leaseNode(event.data.labels), [], position);
     case 'lease-resource-added': {
       const { namespace, resource } = event.data;
       const to = leasedSubject(namespace, resource);
-      const flat = resource.type === 'content' && state.nodes.get(event.subject)?.flat;
+      const flat = resource.type === 'content' && state.nodes.get(subjectOf(event))?.flat;
       const edge = { to, kind: 'lease', byLabel: false } as const;
-      return connect(state, event.subject, flat ? { ...edge, flat } : edge, position);
+      return connect(state, subjectOf(event), flat ? { ...edge, flat } : edge, position);
     }
     case 'lease-resource-removed':
       return letGo(state, event);
     case 'lease-deleted':
-      return remove(state, event.subject, position);
+      return remove(state, subjectOf(event), position);
     case 'container-created':
       return putContainer(state, event);
     case 'client-container-created':
