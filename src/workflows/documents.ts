@@ -78,7 +78,11 @@ export function* holdContent(
   return true;
 }
 
+/** Name of the label that remembers repositories of a registry that hold a blob. As in containerd, the port is left out. */
+export const originLabelName = (registry: string): string =>
+  `containerd.io/distribution.source.${registry.replace(/:\d+$/, '')}`;
+
 /** Remembers which repository a blob came from, so that a push to the same registry can mount it; containerd's label. */
 export const originLabel = ({ registry, repository }: ImageReference): Labels => ({
-  [`containerd.io/distribution.source.${registry}`]: repository,
+  [originLabelName(registry)]: repository,
 });

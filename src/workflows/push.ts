@@ -5,7 +5,7 @@ import type { Image } from '../domain/images.ts';
 import { chooseManifest, ImageIndex, ImageManifest, isIndex } from '../domain/oci-image.ts';
 import { Rejection } from '../domain/rejection.ts';
 import type { World } from '../domain/world.ts';
-import { readDocument } from './documents.ts';
+import { originLabelName, readDocument } from './documents.ts';
 import type { RegistryInput } from './effects.ts';
 import { all, look, perform, type Workflow } from './steps.ts';
 import { underTransfer } from './transfer.ts';
@@ -93,8 +93,6 @@ const sourcesOf = (
   { registry, repository }: ImageReference,
   { digest }: Descriptor,
 ): readonly string[] => {
-  const known = findBlob(world.content, namespace, digest)?.labels[
-    `containerd.io/distribution.source.${registry}`
-  ];
+  const known = findBlob(world.content, namespace, digest)?.labels[originLabelName(registry)];
   return (known ?? '').split(',').filter((from) => from !== '' && from !== repository);
 };

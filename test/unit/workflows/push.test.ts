@@ -3,6 +3,7 @@ import { ImageName, Namespace } from '../../../src/domain/identity.ts';
 import { ImageReference } from '../../../src/domain/image-reference.ts';
 import { findImage } from '../../../src/domain/images.ts';
 import { Rejection } from '../../../src/domain/rejection.ts';
+import { originLabelName } from '../../../src/workflows/documents.ts';
 import { push } from '../../../src/workflows/push.ts';
 import { digest, type EventInput, log, worldOf } from '../../support/given.ts';
 import { type Answers, digestOf, fakeImage, play } from '../../support/workflow.ts';
@@ -75,6 +76,12 @@ describe('pushing an image', () => {
       },
     });
     expect(offered).toEqual([['base/debian']]);
+  });
+
+  it('remembers repositories by host alone, as containerd does', () => {
+    expect(originLabelName('127.0.0.1:5000')).toBe('containerd.io/distribution.source.127.0.0.1');
+    expect(originLabelName('[::1]:5000')).toBe('containerd.io/distribution.source.[::1]');
+    expect(originLabelName('docker.io')).toBe('containerd.io/distribution.source.docker.io');
   });
 
   it('sends a whole index after all its manifests, those by digest', () => {
