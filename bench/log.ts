@@ -80,6 +80,17 @@ const appending = async (log: Log, appenders: number, ms: number, into: Row): Pr
   into.p99.push(quantile(latencies, 0.99));
 };
 
+/** How fast the machine is today: a plain thing that needs the processor only. */
+const parsing = (): number => {
+  const text = JSON.stringify(sample(1));
+  const start = performance.now();
+  let count = 0;
+  for (; performance.now() - start < 100; count += 100) {
+    for (let n = 0; n < 100; n += 1) JSON.parse(text);
+  }
+  return (count / (performance.now() - start)) * 1000;
+};
+
 const RAW = 'raw write + fdatasync, blocking';
 const RAW_ASYNC = 'raw write + fdatasync, asynchronous';
 
@@ -90,6 +101,7 @@ const writing = async (folder: string, log: Log, ms: number): Promise<void> => {
   row('SQLite, a row a transaction').rates.push(sqlite(folder, RECORD_BYTES, 1, ms));
   await appending(log, 16, ms, row('16 appenders'));
   row('SQLite, 256 rows a transaction').rates.push(sqlite(folder, RECORD_BYTES, 256, ms));
+  row('JSON.parse of an event, for the day').rates.push(parsing());
   await appending(log, 256, ms, row('256 appenders', { least: 200_000 }));
 };
 
