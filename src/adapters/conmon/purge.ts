@@ -2,10 +2,18 @@ import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { Timestamp } from '../../domain/identity.ts';
 import type { Exit } from '../../engine/ports/runtime.ts';
 import { hasCode } from '../syscalls/error.ts';
-import { execPath, listExecs, readExit, readKeeper, readProcess, removeDirectory } from './bundle.ts';
+import {
+  execPath,
+  listExecs,
+  readExit,
+  readKeeper,
+  readPid,
+  readProcess,
+  removeDirectory,
+} from './bundle.ts';
 import { controlGroupOf } from './control-group.ts';
 import type { OciRuntime } from './oci-runtime.ts';
-import { type ProcessIdentity, statusOfSame } from './process-identity.ts';
+import { type ProcessIdentity, statusOf, statusOfSame } from './process-identity.ts';
 
 const SIGKILL = 9;
 /** For a killed process to be gone, and for its conmon to tell, in milliseconds. */
@@ -13,7 +21,7 @@ const patienceMs = 2_000;
 const lookMs = 5;
 
 /** A process that ended between looking and killing is what was wanted. */
-export const kill = (pid: number): void => {
+const kill = (pid: number): void => {
   try {
     process.kill(pid, SIGKILL);
   } catch (error) {
@@ -43,14 +51,23 @@ const killThoseIn = (directory: string): void => {
   }
 };
 
-/** Ends conmon; one that lives and is not held up gets the time to tell of the exit first. */
-const endKeeper = async (directory: string): Promise<void> => {
+/**
+ * Ends the process that a conmon keeps, also one that is only being made, and with it conmon, which tells of the exit first.
+ * One that is stopped, or takes too long, is killed.
+ */
+export const endKept = async (directory: string): Promise<void> => {
   const keeper = readKeeper(directory);
   if (keeper === undefined) {
     killThoseIn(directory);
     return;
   }
-  if (statusOfSame(keeper)?.condition === 'alive' && (await within(() => gone(keeper)))) return;
+  await within(() => {
+    const condition = statusOfSame(keeper)?.condition;
+    if (condition !== 'alive') return true;
+    const pid = readPid(directory);
+    if (pid !== undefined && statusOf(pid)?.parent === keeper.pid) kill(pid);
+    return false;
+  });
   if (!gone(keeper)) kill(keeper.pid);
   await within(() => gone(keeper));
 };
@@ -69,11 +86,8 @@ export const purgeBundle = async (
   const known = readProcess(bundle);
   const lived = !gone(known);
   if (known && lived) kill(known.pid);
-  for (const execId of await listExecs(bundle)) {
-    const keeper = readKeeper(execPath(bundle, execId));
-    if (keeper && !gone(keeper)) kill(keeper.pid);
-  }
-  await endKeeper(bundle);
+  await Promise.all((await listExecs(bundle)).map((execId) => endKept(execPath(bundle, execId))));
+  await endKept(bundle);
   await within(() => gone(known));
   if (existsSync(runtime.stateDirectory)) await runtime.delete(true);
   if (group !== undefined) {

@@ -6,6 +6,7 @@ import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import { withJoinedNamespaces } from '../../engine/ports/joined-namespaces.ts';
 import type { ProbedTask, Runtime, TaskOrder } from '../../engine/ports/runtime.ts';
 import type { TaskKey } from '../../engine/ports/task-key.ts';
+import { hasCode } from '../syscalls/error.ts';
 import {
   hasRecord,
   listBundles,
@@ -19,7 +20,7 @@ import {
 import { controlGroupOf } from './control-group.ts';
 import { givePipes, ownerOf } from './pipe-owner.ts';
 import { probeBundle } from './probe.ts';
-import { purgeBundle } from './purge.ts';
+import { endKept, purgeBundle } from './purge.ts';
 import { nameOf, type Tasks } from './tasks.ts';
 import { turns } from './turns.ts';
 
@@ -32,6 +33,15 @@ const only = (what: string) => (): Promise<never> =>
       `${what} by a client of containerd's API needs a shim, and this container is kept by conmon; make it with a runtime such as io.containerd.runc.v2`,
     ),
   );
+
+const sendSignal = (pid: number, signal: number): void => {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!hasCode(error, 'ESRCH')) throw error;
+    throw new Rejection('not-found', `process ${pid} has just ended`);
+  }
+};
 
 /** Runs tasks through an OCI runtime that is called directly, with a conmon for each process, which outlives the daemon. */
 export const conmonRuntime = (
@@ -166,7 +176,7 @@ export const conmonRuntime = (
     async signal(task, signal, { execId, all = false } = {}) {
       const pid = tasks.known(task, execId).pid();
       if (all && execId === undefined) await tasks.runtimeOf(task).killAll(signal);
-      else process.kill(pid, signal);
+      else sendSignal(pid, signal);
     },
     pause: async (task) => tasks.runtimeOf(alive(task)).pause(),
     resume: async (task) => tasks.runtimeOf(alive(task)).resume(),
@@ -180,12 +190,16 @@ export const conmonRuntime = (
     update: async (task, resources) =>
       tasks.runtimeOf(alive(task)).update(options.specification.resources(resources)),
     updateOrdered: only('a change of limits'),
+    checkpoint: only('a checkpoint'),
     pids: async (task) => tasks.runtimeOf(alive(task)).pids(),
     processes: async (task) => (await tasks.runtimeOf(alive(task)).pids()).map((pid) => ({ pid })),
     stats: only('a look at metrics'),
     async delete(task, execId) {
       if (execId === undefined) return deleteTask(task);
-      removeDirectory(tasks.directoryOf(task, execId));
+      const directory = tasks.directoryOf(task, execId);
+      // A crash may have come between its start and the outcome in the log.
+      if (existsSync(directory)) await endKept(directory);
+      removeDirectory(directory);
       tasks.drop(task, execId);
     },
     async probe(): Promise<readonly ProbedTask[]> {
