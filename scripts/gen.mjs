@@ -15,7 +15,13 @@ const fingerprint = () => {
     .filter((file) => file.endsWith('.proto'))
     .sort()
     .map((file) => join('proto', file));
-  for (const file of ['buf.yaml', 'buf.gen.yaml', 'package-lock.json', 'scripts/protoc-gen-methods.mjs', ...protos]) {
+  for (const file of [
+    'buf.yaml',
+    'buf.gen.yaml',
+    'package-lock.json',
+    'scripts/protoc-gen-methods.mjs',
+    ...protos,
+  ]) {
     hash
       .update(file)
       .update('\0')

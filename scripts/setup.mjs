@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { installPackages } from './debian.mjs';
+import { unpackNewerPackages } from './newer-debian.mjs';
 
 /**
  * `npm run setup`: what building, testing and the demo need. Does nothing where all is there. Uses Node's own modules
@@ -48,10 +49,10 @@ const installNpmPackages = () => {
 };
 
 /** @returns Debian packages that are missing, with the reason. @throws when npm packages cannot be installed */
-export const setup = () => {
+export const setup = ({ forTests = false } = {}) => {
   const debian = installPackages();
-  if (debian.missing.length > 0) {
-    process.stdout.write(`setup: left out ${debian.missing.join(' ')} (${debian.why})\n`);
+  for (const { missing, why } of forTests ? [debian, unpackNewerPackages()] : [debian]) {
+    if (missing.length > 0) process.stdout.write(`setup: left out ${missing.join(' ')} (${why})\n`);
   }
   if (!npmIsCurrent()) installNpmPackages();
   return debian;
@@ -59,7 +60,7 @@ export const setup = () => {
 
 if (process.argv[1] === import.meta.filename) {
   try {
-    setup();
+    setup({ forTests: true });
   } catch (error) {
     process.stderr.write(`setup: ${error.message}\n`);
     process.exitCode = 1;

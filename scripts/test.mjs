@@ -97,7 +97,7 @@ const runTier = async ({ name, minutes, flags }, scratch) => {
 };
 
 const everything = async (scratch) => {
-  const { missing } = setup();
+  const { missing } = setup({ forTests: true });
   if (!count(await run('npm', ['run', '--silent', 'build'], 5))) return;
   const checks = [
     ['tsc', ['-p', '.']],

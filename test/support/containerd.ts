@@ -20,9 +20,10 @@ export const containerdArguments = async (
   const address = join(directory, 'containerd.sock');
   const root = join(directory, 'root');
   const config = join(directory, 'config.toml');
-  const unused = ['io.containerd.grpc.v1.cri'].concat(
-    ['btrfs', 'zfs', 'aufs', 'devmapper'].map((name) => `io.containerd.snapshotter.v1.${name}`),
-  );
+  const unused = [
+    'io.containerd.grpc.v1.cri',
+    ...['images', 'runtime'].map((name) => `io.containerd.cri.v1.${name}`),
+  ].concat(['btrfs', 'zfs', 'aufs', 'devmapper'].map((name) => `io.containerd.snapshotter.v1.${name}`));
   await writeFile(
     config,
     [
@@ -44,16 +45,27 @@ export const containerdArguments = async (
  * A containerd of our own, with root, state, socket and configuration below `directory`, which must be on a disk that can
  * hold overlay upper directories. It knows nothing of one that the machine may run already.
  */
-export const startContainerd = async (directory: string): Promise<PrivateContainerd> => {
+export const startContainerd = async (
+  directory: string,
+  {
+    programs = { containerd: 'containerd', ctr: 'ctr' },
+    env = {},
+  }: {
+    readonly programs?: { readonly containerd: string; readonly ctr: string };
+    /** Of the daemon, added to the test's own. */
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
+): Promise<PrivateContainerd> => {
   const { args, address, root } = await containerdArguments(directory);
-  const ctr = (...args: string[]) => runProgram('ctr', ['--address', address, ...args]);
+  const ctr = (...args: string[]) => runProgram(programs.ctr, ['--address', address, ...args]);
   const ready = () =>
     ctr('version').then(
       () => true,
       () => false,
     );
-  const daemon: Daemon = await startDaemon('containerd', args, {
+  const daemon: Daemon = await startDaemon(programs.containerd, args, {
     logFile: join(directory, 'containerd.log'),
+    env: { ...process.env, ...env },
     ready,
   });
   return {

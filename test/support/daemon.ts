@@ -44,6 +44,8 @@ export interface HostOptions {
   readonly root?: string;
   /** Tables added to the configuration. */
   readonly toml?: string;
+  /** Of the daemon, added to the test's own. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const finish = (child: ChildProcess, { input, timeoutMs = 60_000 }: RunOptions): Promise<Finished> => {
@@ -74,11 +76,13 @@ export class DaemonHost {
   readonly address: string;
   readonly config: string;
   readonly #remove: () => void;
+  readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;
   #client: ShiplogClient | undefined;
   #said = '';
 
-  constructor(topic: string, { root, toml = '' }: HostOptions = {}) {
+  constructor(topic: string, { root, toml = '', env = {} }: HostOptions = {}) {
+    this.#env = env;
     const temp = makeTempDir(topic, '/var/tmp');
     this.directory = temp.path;
     this.#remove = temp.remove;
@@ -115,6 +119,7 @@ export class DaemonHost {
   async start(readyMs = 30_000): Promise<void> {
     const began = this.#said.length;
     const child = spawn(programs.shiplogd, ['--config', this.config], {
+      env: { ...process.env, ...this.#env },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     const log = createWriteStream(join(this.directory, 'daemon.log'), { flags: 'a' });
