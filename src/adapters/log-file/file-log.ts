@@ -20,6 +20,7 @@ import { realDisk } from './real-disk.ts';
 import { makeDirectory, recover, type TornTail } from './recover.ts';
 import type { Segment } from './segment.ts';
 import { type Continuation, SegmentWriter } from './segment-writer.ts';
+import { Waiters } from './waiters.ts';
 
 export interface FileLogOptions {
   /** Absolute path; made where it is missing. */
@@ -96,13 +97,6 @@ interface Parts {
   readonly marked: boolean;
 }
 
-/** Somebody who waits until everything below `until` is durable. */
-interface Waiter {
-  readonly until: Position;
-  resolve(until: Position): void;
-  reject(reason: Rejection): void;
-}
-
 /** With this much to write it doesn't pay to wait for more. */
 const EAGER_BYTES = 64 * 1024;
 
@@ -126,7 +120,7 @@ class FileLog implements OpenFileLog {
   #durable: Place;
   #filling = new GroupBuffer();
   #writing = new GroupBuffer();
-  #waiters: Waiter[] = [];
+  readonly #waiters = new Waiters();
   /** The write under way. */
   #cycle: Promise<void> | undefined;
   /** How many wait for the write under way to end before another begins. */
@@ -169,10 +163,7 @@ class FileLog implements OpenFileLog {
       return Promise.reject(error);
     }
     this.#schedule();
-    const until = this.#head;
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ until, resolve, reject });
-    });
+    return this.#waiters.until(this.#head);
   }
 
   get files(): LogFiles {
@@ -217,11 +208,7 @@ class FileLog implements OpenFileLog {
 
   settled(until: Position): Promise<void> {
     if (until <= this.durable) return Promise.resolve();
-    if (until <= this.head) {
-      return new Promise((resolve, reject) => {
-        this.#waiters.push({ until, resolve: () => resolve(), reject });
-      });
-    }
+    if (until <= this.head) return this.#waiters.until(until).then(() => undefined);
     return Promise.reject(
       new Rejection(
         'unavailable',
@@ -345,12 +332,7 @@ class FileLog implements OpenFileLog {
     this.#deliver();
     this.#writing.clear();
     if (this.#filling.length > 0) this.#schedule();
-    const waiting = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiting) {
-      if (waiter.until <= reached.next) waiter.resolve(waiter.until);
-      else this.#waiters.push(waiter);
-    }
+    this.#waiters.reached(reached.next);
   }
 
   /** Gives up everything that is not durable. */
@@ -359,9 +341,7 @@ class FileLog implements OpenFileLog {
     this.#marked = false;
     this.#filling.clear();
     this.#writing.clear();
-    const given = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of given) waiter.reject(reason);
+    this.#waiters.refuse(reason);
   }
 
   /** Hands the last write to whoever follows live, a turn later: whoever appended goes first. */
