@@ -103,7 +103,7 @@ describe.skipIf(missing !== undefined)(`ctr against Shiplog and containerd${suff
     const { code, out } = await ctr(host.address, 'plugins', 'ls');
     expect(code).toBe(0);
     expect(out).toMatch(/^io\.containerd\.snapshotter\.v1 +overlayfs +linux\/\S+ +ok/m);
-    expect(out).toMatch(/^io\.containerd\.snapshotter\.v1 +native +linux\/\S+ +skip/m);
+    expect(out).toMatch(/^io\.containerd\.snapshotter\.v1 +native +linux\/\S+ +ok/m);
     expect(out).not.toMatch(/ error *$/m);
     const { out: version } = await ctr(host.address, 'version');
     expect(version).toMatch(/UUID: \S+/);

@@ -70,7 +70,7 @@ export const createNativeStore = ({ directory }: { readonly directory: string })
       {
         type: 'bind',
         source: kept.snapshot(writable || parent === undefined ? id : parent),
-        options: [writable ? 'rw' : 'ro', 'rbind'],
+        options: ['rbind', writable ? 'rw' : 'ro'],
       },
     ],
     sync: kept.sync,
