@@ -47,6 +47,10 @@ export const peerSpecification = async (
   return Specification.parse(JSON.parse(text));
 };
 
+/** A specification that somebody else made, as one that containers are made of. */
+export const specificationOf = (document: object): z.infer<typeof Specification> =>
+  Specification.parse(document);
+
 const specOf = (template: z.infer<typeof Specification>, id: string): Any =>
   create(AnySchema, {
     typeUrl: specUrl,

@@ -1,0 +1,60 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runProgram } from '../test/support/child.ts';
+import { startContainerd } from '../test/support/containerd.ts';
+import { startRegistry } from '../test/support/registry-server.ts';
+import { type Ctr, ctrAt } from './rig/ctr.ts';
+import { type Figure, interleave, printFigures, timed } from './rig/figures.ts';
+import { pushDebian, pushLayered } from './rig/images.ts';
+import { startOurs } from './rig/ours.ts';
+import { withScratch } from './rig/scratch.ts';
+
+/** Waits until nothing is in the folders, then until the disk has it. */
+const settled = async (...folders: readonly string[]): Promise<void> => {
+  for (const folder of folders) while (readdirSync(folder).length > 0) await sleep(20);
+  await runProgram('sync', []);
+};
+
+/**
+ * `ctr images pull` from a docker-registry on loopback, by Debian's `ctr`, on each daemon's socket in turns: ctr fetches,
+ * writes content, prepares snapshots and has layers applied.
+ *
+ *     npm run bench -- ctr-pull [ROUNDS]
+ *
+ * After each pull the image is removed and collected, and the disk is left to settle, outside of the time taken.
+ */
+export const main = async (args: readonly string[]): Promise<void> => {
+  const rounds = Number(args[0] ?? 7);
+  await withScratch('ext4', async ({ directory, disk, later }) => {
+    const registry = await startRegistry(join(directory, 'registry'));
+    later(registry.stop);
+    const peer = await startContainerd(join(disk, 'peer'));
+    later(peer.stop);
+    const ours = await startOurs(join(disk, 'ours'));
+    later(ours.stop);
+    const bytes = join(ours.root, 'overlayfs');
+    const pulled = (ctr: Ctr, image: string, folders: readonly string[]) => async () => {
+      const took = await timed(() => ctr('images', 'pull', '--plain-http', image));
+      await ctr('images', 'rm', '--sync', image);
+      await settled(...folders);
+      return took;
+    };
+    const figures: Figure[] = [];
+    for (const [name, push] of [
+      ['debian', pushDebian],
+      ['layered', pushLayered],
+    ] as const) {
+      const image = `${registry.host}/${name}:latest`;
+      const { layers } = await push(join(directory, name), image);
+      const taken = await interleave(
+        rounds,
+        pulled(ctrAt(ours.address), image, [join(bytes, 'snapshots'), join(bytes, 'removed')]),
+        pulled(ctrAt(peer.address), image, [peer.snapshots]),
+      );
+      const what = `ctr images pull of ${layers.length} layer${layers.length === 1 ? '' : 's'}`;
+      figures.push({ name: what, unit: 'ms', ...taken, bar: { of: 'ratio', most: 0.8 } });
+    }
+    printFigures(`Pull and unpack onto fresh ext4 by ctr, ${rounds} rounds in turns`, figures);
+  });
+};
