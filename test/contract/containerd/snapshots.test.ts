@@ -91,7 +91,12 @@ describe('mounts', () => {
       parent = `l${depth}`;
     }
     const [mount] = await prepare('top', parent);
-    expect(mount?.options.at(-1)?.split(':')).toHaveLength(128);
+    const lower = mount?.options.at(-1)?.slice('lowerdir='.length).split(':') ?? [];
+    expect(lower).toHaveLength(128);
+    // as containerd's clients shorten them, within the page that mount(2) takes
+    const shortened = lower.map((path) => path.slice(path.indexOf('/snapshots/') + '/snapshots/'.length));
+    const rest = (mount?.options.slice(0, -1) ?? []).join(',');
+    expect(`${rest},lowerdir=${shortened.join(':')}`.length).toBeLessThan(2400);
   });
 });
 
