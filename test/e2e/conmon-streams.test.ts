@@ -146,5 +146,8 @@ describe.skipIf(missing)(suite, () => {
     process.kill(keeper.pid, 'SIGKILL');
     await expect(output).rejects.toMatchObject({ code: 'unavailable' });
     await expect(host.runtime.wait(taskKey('killed'))).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(host.runtime.resize(task, { width: 80, height: 24 })).rejects.toMatchObject({
+      code: 'not-found',
+    });
   });
 });

@@ -9,7 +9,7 @@ import { Hub } from './hub.ts';
 import { type ProcessIdentity, statusOf, statusOfSame } from './process-identity.ts';
 
 /** How often a conmon that is no child of this daemon is looked at, in milliseconds; its exit file is told of at once. */
-const lookMs = 500;
+const lookMs = 1000;
 
 /** One process and its conmon, as this daemon knows them. */
 export class Held {

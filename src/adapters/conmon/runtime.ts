@@ -1,4 +1,4 @@
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Subject } from 'rxjs';
 import type { ExecId } from '../../domain/identity.ts';
@@ -40,6 +40,21 @@ const sendSignal = (pid: number, signal: number): void => {
   } catch (error) {
     if (!hasCode(error, 'ESRCH')) throw error;
     throw new Rejection('not-found', `process ${pid} has just ended`);
+  }
+};
+
+/** Writes to conmon's fifo, without waiting for one that is not there to read. */
+const tellKeeper = (directory: string, words: string): void => {
+  try {
+    const fifo = openSync(join(directory, 'ctl'), constants.O_WRONLY | constants.O_NONBLOCK);
+    try {
+      writeSync(fifo, words);
+    } finally {
+      closeSync(fifo);
+    }
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT', 'ENXIO', 'EPIPE')) throw error;
+    throw new Rejection('not-found', 'the process has ended');
   }
 };
 
@@ -181,9 +196,8 @@ export const conmonRuntime = (
     pause: async (task) => tasks.runtimeOf(alive(task)).pause(),
     resume: async (task) => tasks.runtimeOf(alive(task)).resume(),
     async resize(task, { width, height }, execId) {
-      const { directory } = tasks.known(task, execId);
       // Type 1 of conmon's messages is a size; it reads a line at a time.
-      writeFileSync(join(directory, 'ctl'), `1 ${height} ${width}\n`, { flag: 'a' });
+      tellKeeper(tasks.known(task, execId).directory, `1 ${height} ${width}\n`);
     },
     // conmon has no end of its own: it closed the input when `Attachment.closeStdin` resolved.
     closeStdin: async () => undefined,
