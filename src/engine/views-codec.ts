@@ -1,4 +1,5 @@
 import { PersistentMap } from '../domain/persistent-map.ts';
+import { type Task, trimmed } from '../domain/tasks.ts';
 import { graphOf } from '../projections/reference-graph.ts';
 import { emptyViews, type Views } from './views.ts';
 
@@ -17,7 +18,7 @@ import { emptyViews, type Views } from './views.ts';
  * Number of the shape. To be raised, with a step in {@link upcasts}, whenever what the views hold, or what an event does to
  * them, changes. Another kind of event alone changes nothing: of what it fills, older views have nothing.
  */
-export const viewsShape = 1;
+export const viewsShape = 2;
 /** What saved views are of, beside which later versions say what they are of. */
 export const viewsSchema = `views ${viewsShape}`;
 
@@ -35,7 +36,17 @@ type Parts = Map<string, unknown>;
  * Steps from one shape to the next, the first from 1 to 2. Kept for ever: the views at the horizon of a pruned log can't be
  * folded again. Each shape has a checkpoint in test/golden.
  */
-export const upcasts: readonly ((parts: Parts) => void)[] = [];
+export const upcasts: readonly ((parts: Parts) => void)[] = [
+  // 2: of the extra processes of a task that have ended, the last ones.
+  (parts) => {
+    const tasks = parts.get('world/task');
+    if (!(tasks instanceof PersistentMap)) return;
+    parts.set(
+      'world/task',
+      PersistentMap.from([...tasks].map(([key, task]) => [key, trimmed(task as Task)])),
+    );
+  },
+];
 
 type Path = readonly string[];
 /** One line: a value at a path, the beginning of a map there, or an entry of the map begun last. */

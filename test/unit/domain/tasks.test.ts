@@ -3,6 +3,7 @@ import { containerEvents } from '../../../src/domain/containers.ts';
 import { isRejection } from '../../../src/domain/rejection.ts';
 import { taskCommands } from '../../../src/domain/task-decisions.ts';
 import { taskEvents } from '../../../src/domain/task-events.ts';
+import { endedExecsKept } from '../../../src/domain/tasks.ts';
 import { decide } from '../../../src/domain/world.ts';
 import { type CommandInput, commandFrom, type EventInput, given, log, worldOf } from '../../support/given.ts';
 
@@ -55,6 +56,8 @@ const commands: readonly CommandInput[] = [
   { type: 'record-updated', ...at },
   { type: 'record-client-exec-created', ...exec },
   { type: 'record-exec-deleted', ...exec },
+  { type: 'request-checkpoint', ...at, path: '' },
+  { type: 'record-checkpointed', ...at, path: '' },
 ];
 
 // What each command leads to in each state of a task: its event, `.` nothing, `!` failed-precondition, `?` not-found,
@@ -88,6 +91,8 @@ const matrix = `
   record-updated        ?       ?      +        +       +        +       +      +       +     task-updated
   record-client-exec-created ?  ?      .        .       .        .       .      .       .     client-exec-created
   record-exec-deleted   ?       ?      .        .       .        .       .      .       .     exec-deleted
+  request-checkpoint    ?       ?      !        !       !        +       +      !       ?     task-checkpoint-requested
+  record-checkpointed   ?       ?      +        +       +        +       +      +       +     task-checkpointed
 `;
 const codes = { '!': 'failed-precondition', '?': 'not-found', '=': 'already-exists' } as const;
 const [heads = [], ...rows] = matrix
@@ -304,5 +309,20 @@ describe('the task of a client', () => {
       .when({ type: 'record-exec-failed', ...exec, exitCode: 125, error: 'no' })
       .thenHappens(refused);
     expect(worldOf(log(...run, asked, refused)).task.get('default/c0ffee')?.execs).toEqual({});
+  });
+});
+
+describe('extra processes of our own', () => {
+  const make = (execId: string, exitedAt: number): EventInput[] => [
+    { type: 'exec-requested', data: { ...at, execId, process } },
+    { type: 'exec-started', data: { ...at, execId, pid: 8 } },
+    { type: 'exec-exited', data: { ...at, execId, exitCode: 0, exitedAt } },
+  ];
+  it('are kept until newer ones have ended, so that health checks do not pile up', () => {
+    const many = Array.from({ length: 100 }, (_, n) => make(`check-${n}`, n)).flat();
+    const last: EventInput = { type: 'exec-requested', data: { ...at, execId: 'now', process } };
+    const execs = worldOf(log(...running, ...many, last)).task.get('default/c0ffee')?.execs ?? {};
+    const kept = Array.from({ length: endedExecsKept }, (_, n) => `check-${100 - endedExecsKept + n}`);
+    expect(Object.keys(execs)).toEqual([...kept, 'now']);
   });
 });
