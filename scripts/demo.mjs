@@ -12,7 +12,7 @@ const usage = 'Usage: npm run demo [-- IMAGE]';
 
 const prepare = () => {
   const { missing } = setup();
-  const needed = ['runc', 'containerd', 'docker-registry', 'busybox-static'].filter((name) =>
+  const needed = ['runc', 'conmon', 'containerd', 'docker-registry', 'busybox-static'].filter((name) =>
     missing.includes(name),
   );
   if (needed.length > 0) throw new Error(`${needed.join(', ')} could not be installed`);

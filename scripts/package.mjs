@@ -72,7 +72,7 @@ Section: admin
 Priority: optional
 Maintainer: Shiplog contributors <shiplog@localhost>
 Installed-Size: ${kibibytes}
-Depends: nodejs (>= ${floor}), nodejs (<< ${major + 1}~), runc, containerd | containerd.io, libc6, libstdc++6
+Depends: nodejs (>= ${floor}), nodejs (<< ${major + 1}~), runc, conmon, containerd | containerd.io, libc6, libstdc++6
 Recommends: isal, zstd, ca-certificates
 Description: container runtime whose only source of truth is an event log
  ${description}.

@@ -69,7 +69,7 @@ export function* repairsOf(
     return;
   }
   if (found === undefined || found.state.status === 'dead') {
-    const because = rebooted ? 'the host was rebooted' : 'its shim is gone';
+    const because = rebooted ? 'the host was rebooted' : 'its shim or conmon is gone';
     const divergence = vanished(at, because);
     yield { ...(rebooted ? {} : { divergence }), mend: () => endDead(at, because) };
     return;
@@ -165,7 +165,7 @@ const vanished = ({ namespace, id }: TaskAddress, because: string): Divergence =
 const hung = ({ namespace, id }: TaskAddress): Divergence => ({
   what: 'task-unknown',
   subject: containerSubject(namespace, id),
-  detail: 'its shim does not answer',
+  detail: 'its shim or conmon does not answer',
   repair: 'asked again until it does',
 });
 

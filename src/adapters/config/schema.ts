@@ -168,7 +168,7 @@ const runtimes = z.object({
   default: z
     .string()
     .min(1, 'must not be empty')
-    .prefault('io.containerd.runc.v2')
+    .prefault('conmon')
     .meta(
       about(
         "For containers that name none: 'conmon' (no shim: the OCI runtime, and conmon for each process), or a shim: a name as containerd has it, or an absolute path.",

@@ -13,7 +13,7 @@ describe('a configuration', () => {
       root: '/var/lib/shiplog',
       state: '/run/shiplog',
       grpc: { address: '/run/shiplog/shiplog.sock' },
-      runtimes: { default: 'io.containerd.runc.v2', binary: 'runc' },
+      runtimes: { default: 'conmon', binary: 'runc' },
       timeouts: { shim: 10_000 },
     });
     expect(warnings).toEqual([]);
