@@ -117,6 +117,22 @@ const without = (task: Task, execId: ExecId): Task => {
   return { ...task, execs };
 };
 
+/** Ended extra processes of a task that are kept for asking how they went: health checks make thousands. */
+export const endedExecsKept = 32;
+
+/** Without what ended first, where more extra processes have ended than are kept. Clients free theirs themselves. */
+export const trimmed = (task: Task): Task => {
+  const over = Object.values(task.execs).flatMap((exec) =>
+    exec.status === 'ended' && !isClients(exec) ? [exec] : [],
+  );
+  if (over.length <= endedExecsKept) return task;
+  const kept = over.sort((a, b) => a.ended.at - b.ended.at).slice(-endedExecsKept);
+  const alive = Object.values(task.execs).filter(
+    (exec) => !over.some(({ execId }) => execId === exec.execId),
+  );
+  return { ...task, execs: Object.fromEntries([...kept, ...alive].map((exec) => [exec.execId, exec])) };
+};
+
 const evolveExec = (task: Task, event: Fact<ExecEvent>): Task => {
   const at = event.meta.time.wall;
   const { execId } = event.data;
@@ -131,7 +147,7 @@ const evolveExec = (task: Task, event: Fact<ExecEvent>): Task => {
   if (known === undefined || kind === undefined) return task;
   const endedSo = (how: Ended): Task => {
     const past = known.status === 'running' && 'order' in known ? { pid: known.pid } : {};
-    return withExec(task, { execId, ...kind, status: 'ended', ...past, ended: how });
+    return trimmed(withExec(task, { execId, ...kind, status: 'ended', ...past, ended: how }));
   };
   switch (event.type) {
     case 'client-exec-created':
