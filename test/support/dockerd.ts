@@ -120,3 +120,18 @@ export const finished = (child: ChildProcess, timeoutMs: number): Promise<Finish
     });
   });
 };
+
+/** An answer of the client's without times, ids and what it tells of its own connection. */
+export const plain = ({ code, out, err }: Finished): Finished => ({
+  code,
+  out: out.replace(/[0-9a-f]{12,64}/g, 'ID'),
+  err: err.replace(/[0-9a-f]{12,64}/g, 'ID').replace(/^time=.*context canceled"\n/m, ''),
+});
+
+/** Resolves when it is as wanted. @throws Error where it is not in time */
+export const until = async (wanted: () => Promise<boolean>, patienceMs = 15_000): Promise<void> => {
+  for (const deadline = performance.now() + patienceMs; performance.now() < deadline; await sleep(50)) {
+    if (await wanted()) return;
+  }
+  throw new Error(`it did not come to pass in ${patienceMs} ms`);
+};
