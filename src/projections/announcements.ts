@@ -3,7 +3,7 @@ import type { ClientMount } from '../domain/client-order.ts';
 import type { Fact } from '../domain/event.ts';
 import type { Labels, Timestamp } from '../domain/identity.ts';
 import type { DomainEvent } from '../domain/world.ts';
-import { type ContainerMemory, endingOf } from './container-memory.ts';
+import { type ContainerMemory, endingOf, unknownExit } from './container-memory.ts';
 
 interface Process {
   readonly containerId: string;
@@ -61,6 +61,13 @@ export interface Announced {
   readonly '/snapshot/commit': { readonly key: string; readonly name: string };
   readonly '/snapshot/remove': { readonly key: string };
   readonly '/content/delete': { readonly digest: string };
+  readonly '/sandboxes/create': { readonly sandboxId: string };
+  readonly '/sandboxes/start': { readonly sandboxId: string };
+  readonly '/sandboxes/exit': {
+    readonly sandboxId: string;
+    readonly exitStatus: number;
+    readonly exitedAt: Timestamp;
+  };
 }
 
 /** A topic of containerd's with what is told under it. */
@@ -73,7 +80,7 @@ export type Announcement = {
  * @param memory of the event's container, the event itself included
  */
 export const announcementOf = (fact: Fact<DomainEvent>, memory: ContainerMemory): Announcement | undefined =>
-  ofTask(fact, memory) ?? ofRecord(fact, memory);
+  ofTask(fact, memory) ?? ofRecord(fact, memory) ?? ofSandbox(fact);
 
 const ofTask = (fact: Fact<DomainEvent>, memory: ContainerMemory): Announcement | undefined => {
   const { pid } = memory;
@@ -170,6 +177,25 @@ const ofRecord = (fact: Fact<DomainEvent>, memory: ContainerMemory): Announcemen
       return { topic: '/snapshot/remove', event: { key: fact.data.key } };
     case 'blob-removed':
       return { topic: '/content/delete', event: { digest: fact.data.digest } };
+    default:
+      return undefined;
+  }
+};
+
+const ofSandbox = (fact: Fact<DomainEvent>): Announcement | undefined => {
+  switch (fact.type) {
+    case 'sandbox-launched':
+      return { topic: '/sandboxes/create', event: { sandboxId: fact.data.id } };
+    case 'sandbox-started':
+      return { topic: '/sandboxes/start', event: { sandboxId: fact.data.id } };
+    case 'sandbox-exited': {
+      const { id: sandboxId, exitStatus, exitedAt } = fact.data;
+      return { topic: '/sandboxes/exit', event: { sandboxId, exitStatus, exitedAt } };
+    }
+    case 'sandbox-lost': {
+      const event = { sandboxId: fact.data.id, exitStatus: unknownExit, exitedAt: fact.meta.time.wall };
+      return { topic: '/sandboxes/exit', event };
+    }
     default:
       return undefined;
   }

@@ -78,7 +78,7 @@ export const remember = (memory: ContainerMemory, fact: Fact<DomainEvent>): Cont
 };
 
 /** SIGKILL, by which containerd takes a process to have ended whose shim can't say. */
-const unknownExit = 137;
+export const unknownExit = 137;
 
 /** How the process ended that an event says has ended. */
 export const endingOf = (

@@ -89,14 +89,16 @@ const start = async (): Promise<void> => {
   const refuses = given.length === 0 ? '' : fromBinary(AnySchema, given).typeUrl;
   const args = [process.argv[1] ?? '', ...process.argv.slice(2, -1), 'serve', refuses];
   spawn(process.execPath, args, { detached: true, stdio: 'ignore' }).unref();
-  while (!existsSync(socket)) await sleep(5);
+  while (!existsSync('shim.pid')) await sleep(5);
   process.stdout.write(JSON.stringify({ version: 3, address: `unix://${socket}`, protocol: 'ttrpc' }));
 };
 
 const main = async (): Promise<void> => {
-  if (process.argv.includes('serve')) writeFileSync('shim.pid', String(process.pid));
-  if (process.argv.includes('serve'))
-    return void (await serveTtrpc(socket, sandboxOf(process.argv.at(-1) ?? '')));
+  if (process.argv.includes('serve')) {
+    await serveTtrpc(socket, sandboxOf(process.argv.at(-1) ?? ''));
+    // The socket is seen before it listens.
+    return writeFileSync('shim.pid', String(process.pid));
+  }
   if (process.argv.at(-1) === 'start') return start();
   // `delete`: nothing is left of a sandbox whose shim has gone, but that it was asked is to be seen.
   writeFileSync(join(process.cwd(), '..', `${flag('id')}.deleted`), '');

@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ServiceClient } from '../../../src/client/service-client.ts';
+import { SandboxExitSchema } from '../../../src/gen/containerd/events/sandbox_pb.ts';
+import { Events } from '../../../src/gen/containerd/services/events/v1/events_pb.ts';
 import { Controller, Store } from '../../../src/gen/containerd/services/sandbox/v1/sandbox_pb.ts';
 import { type ServedStore, servedStore } from '../../support/containerd-client.ts';
 import { missingHere } from '../../support/machine.ts';
@@ -73,6 +76,29 @@ describe.skipIf(missing !== undefined)(`a sandbox in a shim of its own ${missing
       'sandbox-shutdown-requested',
       'sandbox-stop-requested',
       'sandbox-stopped',
+    ]);
+  });
+
+  it('is told of to those who subscribe to events', async () => {
+    const from = served.log.durable;
+    await launch('pod');
+    await controller.start(named('pod'));
+    await controller.stop(named('pod'));
+    const told: unknown[] = [];
+    const filters = ['topic~=/sandboxes/'];
+    for await (const { topic, event, shiplogPosition } of served
+      .client(Events, { from })
+      .subscribe({ filters })) {
+      expect(event?.typeUrl).toMatch(/^containerd\.events\.Sandbox/);
+      const { sandboxId, ...rest } = fromBinary(SandboxExitSchema, event?.value ?? empty);
+      expect(shiplogPosition).toBeGreaterThan(from);
+      told.push([topic, sandboxId, rest.exitStatus]);
+      if (told.length === 3) break;
+    }
+    expect(told).toEqual([
+      ['/sandboxes/create', 'pod', 0],
+      ['/sandboxes/start', 'pod', 0],
+      ['/sandboxes/exit', 'pod', 137],
     ]);
   });
 

@@ -158,6 +158,20 @@ it.each<[Row, Announcement | undefined]>([
     { topic: '/snapshot/prepare', event: { key: 'k', parent: 'p' } },
   ],
   [['snapshot-prepared', { key: 'k', kind: 'view' }], undefined],
+  [['sandbox-created', { ...task }], undefined],
+  [['sandbox-launched', { ...task }], { topic: '/sandboxes/create', event: { sandboxId: 'web' } }],
+  [['sandbox-started', { ...task, pid: 1 }], { topic: '/sandboxes/start', event: { sandboxId: 'web' } }],
+  [
+    ['sandbox-exited', { ...task, exitStatus: 3, exitedAt: end.exitedAt }],
+    {
+      topic: '/sandboxes/exit',
+      event: { sandboxId: 'web', exitStatus: 3, exitedAt: end.exitedAt as never },
+    },
+  ],
+  [
+    ['sandbox-lost', { ...task }],
+    { topic: '/sandboxes/exit', event: { sandboxId: 'web', exitStatus: 137, exitedAt: wall as never } },
+  ],
   [['lease-created', { namespace: 'default', id: 'l' }], undefined],
   [['daemon-started', {}], undefined],
 ])('%j is told as %j', (row, announcement) => {

@@ -25,6 +25,11 @@ import {
   NamespaceUpdateSchema,
 } from '../../../gen/containerd/events/namespace_pb.ts';
 import {
+  SandboxCreateSchema,
+  SandboxExitSchema,
+  SandboxStartSchema,
+} from '../../../gen/containerd/events/sandbox_pb.ts';
+import {
   SnapshotCommitSchema,
   SnapshotPrepareSchema,
   SnapshotRemoveSchema,
@@ -118,6 +123,12 @@ const packedOf = ({ topic, event }: Announcement): PackedEvent => {
       return packed(SnapshotRemoveSchema, event);
     case '/content/delete':
       return packed(ContentDeleteSchema, event);
+    case '/sandboxes/create':
+      return packed(SandboxCreateSchema, event);
+    case '/sandboxes/start':
+      return packed(SandboxStartSchema, event);
+    case '/sandboxes/exit':
+      return packed(SandboxExitSchema, timed(event));
     default:
       return topic satisfies never;
   }
