@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './adapters/config/schema.ts';
+import { createProcessImages } from './adapters/criu/image-files.ts';
 import { serveForwarding } from './adapters/grpc/containerd/events-ttrpc.ts';
 import { serve } from './adapters/grpc/serve.ts';
 import { bootId, createClock } from './adapters/linux/clock.ts';
@@ -124,6 +125,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
       disabledPlugins: config.plugins.disabled,
       describeRuntime,
     },
+    processImages: createProcessImages(join(config.state, 'checkpoints')),
     stopping: stopping.signal,
     ...(lastBoot === boot ? { interruption: { from, until: clock.now().mono + comingBack } } : {}),
   });

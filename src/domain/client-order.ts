@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AnyValue } from './any-value.ts';
+import { Digest } from './identity.ts';
 
 const path = z.string().max(4096);
 
@@ -22,6 +23,15 @@ export const ClientMount = z
   .readonly();
 export type ClientMount = z.infer<typeof ClientMount>;
 
+/** An archive of the images of processes, in the content store. */
+const Checkpoint = z
+  .object({
+    mediaType: z.string().min(1).max(255).describe('of the archive'),
+    digest: Digest.describe('of the archive'),
+    size: z.number().int().nonnegative().describe('bytes of the archive'),
+  })
+  .readonly();
+
 /** How a client wants the task of its container made: it brought the root and holds the streams. */
 export const ClientOrder = z
   .object({
@@ -31,6 +41,7 @@ export const ClientOrder = z
       .max(256)
       .describe('mounted by the shim; none where the specification names a root'),
     options: AnyValue.optional().describe('for the shim; those of the container when absent'),
+    checkpoint: Checkpoint.optional().describe('images of processes to go on from, instead of a new one'),
     runtimePath: z.string().max(4096).optional().describe('shim in place of the container’s'),
   })
   .readonly();

@@ -31,9 +31,11 @@ export const taskCommands = {
   }),
   'record-signalled': task.extend({ signal: z.number().int(), execId: ExecId.optional() }),
   'record-action-failed': task.extend({
-    action: z.enum(['pause', 'resume', 'signal', 'delete', 'update']),
+    action: z.enum(['pause', 'resume', 'signal', 'delete', 'update', 'checkpoint']),
     error: z.string(),
   }),
+  'request-checkpoint': task.extend({ path: z.string().max(4096), options: AnyValue.optional() }),
+  'record-checkpointed': task.extend({ path: z.string().max(4096) }),
   'request-update': task.extend({ resources: AnyValue, annotations: z.record(z.string(), z.string()) }),
   'record-updated': task,
   'record-oom': task,
@@ -112,6 +114,10 @@ const decideOutcome = (
       return status === 'stopped'
         ? [...loseExecs(found, 'its task was deleted'), { type: 'task-deleted', data }]
         : [];
+    }
+    case 'record-checkpointed': {
+      const { type: _, ...data } = command;
+      return [{ type: 'task-checkpointed', data }];
     }
     case 'record-updated': {
       const { type: _, ...data } = command;
@@ -219,6 +225,11 @@ const decideRequest = (
         return new Rejection('not-found', `exec '${data.execId}' is not running`);
       }
       return [{ type: 'task-signal-requested', data }];
+    }
+    case 'request-checkpoint': {
+      const { type: _, ...data } = command;
+      if (status !== 'running' && status !== 'paused') return wrong(found, 'running');
+      return [{ type: 'task-checkpoint-requested', data }];
     }
     case 'request-update': {
       const { type: _, ...data } = command;

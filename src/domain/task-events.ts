@@ -22,7 +22,7 @@ const it = { namespace: 'default', id: 'c0ffee' };
 
 export const taskEvents = {
   'task-create-requested': defineEvent({
-    version: 2,
+    version: 3,
     order: 'intent',
     says: 'The process of a container is about to be made.',
     data: task.extend({ order: ClientOrder.optional().describe('of a client of containerd’s API') }),
@@ -30,7 +30,7 @@ export const taskEvents = {
       ...it,
       order: { rootfs: [], stdin: '', stdout: '/run/fifo/1', stderr: '/run/fifo/2', terminal: false },
     },
-    upcasts: [(data) => data],
+    upcasts: [(data) => data, (data) => data],
   }),
   'task-created': defineEvent({
     version: 1,
@@ -107,15 +107,35 @@ export const taskEvents = {
     example: { ...it, signal: 15 },
   }),
   'task-action-failed': defineEvent({
-    version: 2,
+    version: 3,
     order: 'outcome',
-    says: 'A pause, resume, signal or resource change was asked for and did not happen.',
+    says: 'A pause, resume, signal, resource change or checkpoint was asked for and did not happen.',
     data: task.extend({
-      action: z.enum(['pause', 'resume', 'signal', 'delete', 'update']),
+      action: z.enum(['pause', 'resume', 'signal', 'delete', 'update', 'checkpoint']),
       error: z.string(),
     }),
     example: { ...it, action: 'pause' as const, error: 'cgroup freezer: device busy' },
-    upcasts: [(data) => data],
+    upcasts: [(data) => data, (data) => data],
+  }),
+  'task-checkpoint-requested': defineEvent({
+    version: 1,
+    order: 'intent',
+    says: 'Images of all processes of the container are about to be written, to start from later.',
+    data: task.extend({
+      path: z
+        .string()
+        .max(4096)
+        .describe('folder of the caller’s; empty where they go into the content store'),
+      options: AnyValue.optional().describe('for the shim'),
+    }),
+    example: { ...it, path: '/var/lib/images' },
+  }),
+  'task-checkpointed': defineEvent({
+    version: 1,
+    order: 'outcome',
+    says: 'Images of all processes of the container were written.',
+    data: task.extend({ path: z.string().max(4096).describe('as in the request') }),
+    example: { ...it, path: '/var/lib/images' },
   }),
   'task-update-requested': defineEvent({
     version: 1,

@@ -204,6 +204,8 @@ const evolveTask = (task: Task, event: Fact<TaskEvent>): Task => {
       return settled(task);
     case 'task-signal-requested':
     case 'task-signalled':
+    case 'task-checkpoint-requested':
+    case 'task-checkpointed':
     case 'task-update-requested':
     case 'task-updated':
       return task;

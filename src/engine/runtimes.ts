@@ -59,6 +59,7 @@ export const runtimesTogether = (light: LightKeeper, shims: Keeper): Keeper => {
     closeStdin: (task, execId) => runtimeOf(task).closeStdin(task, execId),
     update: (task, resources) => runtimeOf(task).update(task, resources),
     updateOrdered: (task, ...rest) => runtimeOf(task).updateOrdered(task, ...rest),
+    checkpoint: (task, ...rest) => runtimeOf(task).checkpoint(task, ...rest),
     pids: (task) => runtimeOf(task).pids(task),
     processes: (task) => runtimeOf(task).processes(task),
     stats: (task) => runtimeOf(task).stats(task),

@@ -86,6 +86,8 @@ const sentences: Sentences = {
     `${signalWords(signal)} requested${all ? ' for all processes' : toExec(execId)}`,
   'task-signalled': ({ signal, execId }) => `${signalWords(signal)} sent${toExec(execId)}`,
   'task-action-failed': ({ action, error }) => `${action} failed: ${error}`,
+  'task-checkpoint-requested': ({ path }) => `checkpoint requested${path === '' ? '' : ` to ${path}`}`,
+  'task-checkpointed': ({ path }) => `checkpoint made${path === '' ? '' : ` in ${path}`}`,
   'task-update-requested': () => 'change of limits requested',
   'task-updated': () => 'limits changed',
   'task-oom': () => 'a process was killed for want of memory',

@@ -13,8 +13,15 @@ import { act, cleanUp, failureOf, stop } from './task.ts';
  * until it is started, and stays stopped until it is deleted, and so do its extra processes.
  */
 
-/** Makes the process of a client's container. */
-export function* createClientTask(task: TaskAddress, order: ClientOrder): Workflow<{ readonly pid: number }> {
+/**
+ * Makes the process of a client's container.
+ * @param images folder with images of processes to go on from
+ */
+export function* createClientTask(
+  task: TaskAddress,
+  order: ClientOrder,
+  images?: string,
+): Workflow<{ readonly pid: number }> {
   const container = findContainer((yield* look()).container, task.namespace, task.id);
   if (container !== undefined && container.made !== 'client') {
     throw new Rejection(
@@ -25,7 +32,7 @@ export function* createClientTask(task: TaskAddress, order: ClientOrder): Workfl
   yield* dispatch({ type: 'request-task', ...task, order });
   if (container === undefined) throw new Rejection('internal', `container '${task.id}' is not there`);
   try {
-    const { pid } = yield* perform('create-client-task', { container, order });
+    const { pid } = yield* perform('create-client-task', { container, order, images });
     yield* dispatch({ type: 'record-task-created', ...task, pid });
     return { pid };
   } catch (error) {
@@ -88,6 +95,27 @@ export function* startClientExec(task: TaskAddress, execId: ExecId): Workflow<{ 
 export function* deleteClientExec(task: TaskAddress, execId: ExecId): Workflow<void> {
   yield* perform('end-exec', { ...task, execId });
   yield* dispatch({ type: 'record-exec-deleted', ...task, execId });
+}
+
+/**
+ * Writes images of the processes of a task.
+ * @param path what the caller named; empty where nothing was named
+ * @param folder where they go
+ */
+export function* checkpointClientTask(
+  task: TaskAddress,
+  path: string,
+  folder: string,
+  options: AnyValue | undefined,
+): Workflow<void> {
+  yield* dispatch({
+    type: 'request-checkpoint',
+    ...task,
+    path,
+    ...(options === undefined ? {} : { options }),
+  });
+  yield* act(task, 'checkpoint', perform('checkpoint-task', { ...task, folder, options }));
+  yield* dispatch({ type: 'record-checkpointed', ...task, path });
 }
 
 /** Changes the limits of a task. */

@@ -98,7 +98,12 @@ export interface Effects {
   >;
   /** Makes the process as a client ordered it, with the client's root and streams. */
   readonly 'create-client-task': Row<
-    { readonly container: ClientContainer; readonly order: ClientOrder },
+    {
+      readonly container: ClientContainer;
+      readonly order: ClientOrder;
+      /** Folder with images of processes to go on from. */
+      readonly images?: string | undefined;
+    },
     { readonly pid: number }
   >;
   readonly 'start-task': Row<TaskAddress, { readonly pid: number }>;
@@ -122,6 +127,11 @@ export interface Effects {
     void
   >;
   readonly 'start-client-exec': Row<TaskAddress & { readonly execId: ExecId }, { readonly pid: number }>;
+  /** Writes images of its processes into a folder, which is there. */
+  readonly 'checkpoint-task': Row<
+    TaskAddress & { readonly folder: string; readonly options?: AnyValue | undefined },
+    void
+  >;
   readonly 'update-task': Row<
     TaskAddress & {
       readonly resources: AnyValue;

@@ -86,7 +86,7 @@ export function* cleanUp(task: TaskAddress): Workflow<void> {
 /** An act on the processes of a task between its intent and its outcome. */
 export function* act(
   task: TaskAddress,
-  action: 'pause' | 'resume' | 'signal' | 'update',
+  action: 'pause' | 'resume' | 'signal' | 'update' | 'checkpoint',
   acting: Workflow<void>,
 ): Workflow<void> {
   try {

@@ -10,13 +10,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { joinControlGroup } from '../../src/adapters/daemon/control-group.ts';
 import { createSpecifications } from '../../src/adapters/runc/specifications.ts';
 import { createShimRuntime } from '../../src/adapters/shim/runtime.ts';
 import type { Runtime, TaskKey } from '../../src/engine/ports/runtime.ts';
-import { type Options, OptionsSchema } from '../../src/gen/containerd/runc/v1/options_pb.ts';
+import { OptionsSchema } from '../../src/gen/containerd/runc/v1/options_pb.ts';
 import { runProgram } from '../support/child.ts';
 import { keptLogger } from '../support/fake-api.ts';
 import { findProgram, missingHere } from '../support/machine.ts';
@@ -79,7 +79,7 @@ describe.skipIf(missing)(
       });
 
     interface Wanted {
-      readonly options?: Partial<Options>;
+      readonly options?: MessageInitShape<typeof OptionsSchema>;
       readonly name?: string;
       readonly stdout?: string;
       readonly cgroup?: boolean;

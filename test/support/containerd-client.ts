@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { createArchives } from '../../src/adapters/archive/archives.ts';
 import { createBlobStore } from '../../src/adapters/blobs/store.ts';
+import { createProcessImages } from '../../src/adapters/criu/image-files.ts';
 import { createLayerDiffer } from '../../src/adapters/diff/differ.ts';
 import { serve } from '../../src/adapters/grpc/serve.ts';
 import { createClock } from '../../src/adapters/linux/clock.ts';
@@ -146,6 +147,7 @@ const partsOver = async (
     sandboxes: new SandboxKeeper(ledger, sandboxShims, clock, logger),
     mounts,
     mounter,
+    processImages: createProcessImages(join(directory, 'checkpoints')),
     about: {
       pid: process.pid,
       pidNamespace: 1n,

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { NEVER } from 'rxjs';
 import { Timestamp } from '../../src/domain/identity.ts';
 import { Rejection } from '../../src/domain/rejection.ts';
@@ -21,6 +23,8 @@ export class FakeRuntime {
   /** What was asked, in order. */
   readonly asked: unknown[] = [];
   readonly orders: ClientTask[] = [];
+  /** What lay in the images that tasks went on from. */
+  readonly restored: string[] = [];
   /** Refuses the next create or start. */
   refusal: Error | undefined;
   readonly #processes = new Map<string, Process>();
@@ -34,6 +38,8 @@ export class FakeRuntime {
     oom: NEVER,
     createOrdered: async (request) => {
       this.orders.push(request);
+      const { images } = request;
+      if (images !== undefined) this.restored.push(readFileSync(join(images, 'pages-1.img'), 'utf8'));
       this.#refuse();
       return this.#make(keyOf(request.task));
     },
@@ -59,6 +65,11 @@ export class FakeRuntime {
     resume: async () => undefined,
     resize: async (_, size) => void this.asked.push(size),
     closeStdin: async () => void this.asked.push('closed'),
+    checkpoint: async ({ id }, folder, options) => {
+      this.asked.push({ checkpoint: id, options });
+      this.#refuse();
+      writeFileSync(join(folder, 'pages-1.img'), `memory of ${id}`);
+    },
     updateOrdered: async (_, resources, annotations) => void this.asked.push({ resources, annotations }),
     processes: async () => [{ pid: 7 }, { pid: 8, info: { typeUrl: 'details', base64: 'AQI=' } }],
     stats: async ({ id }) => {

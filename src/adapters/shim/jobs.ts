@@ -58,7 +58,7 @@ const streamOwner = ({ namespaces }: ContainerConfig): { ioUid?: number; ioGid?:
 
 /** A task of a client's: what it gave is handed on. */
 export const clientWork = (
-  { task, runtime, spec, order }: ClientTask,
+  { task, runtime, spec, order, images }: ClientTask,
   shim: string,
   bundle: string,
   options: ShimRuntimeOptions,
@@ -78,6 +78,8 @@ export const clientWork = (
       specify: async () => ({ text: spec.json, stdio: { stdin, stdout, stderr, terminal } }),
       rootfs,
       options: complete?.any ?? fallback,
+      // A client may say by the options where they are, as for criu itself.
+      images: images ?? complete?.images,
     },
     record: {
       version: 1,

@@ -49,6 +49,8 @@ export interface ShimTimeouts {
   readonly connect: number;
   /** create, start and exec: runc runs inside. */
   readonly create: number;
+  /** Writing images of processes: as long as their memory takes. */
+  readonly checkpoint: number;
   /** Everything else but Wait, which has no end. */
   readonly call: number;
   /** One shim in `probe`, all its questions together. */
@@ -63,6 +65,7 @@ export const shimTimeouts: ShimTimeouts = {
   shimStart: 20_000,
   connect: 5_000,
   create: 60_000,
+  checkpoint: 600_000,
   call: 15_000,
   probe: 2_000,
   purge: 15_000,

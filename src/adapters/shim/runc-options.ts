@@ -27,20 +27,26 @@ export const runcOptionsAny = (options: {
     value: toBinary(OptionsSchema, create(OptionsSchema, options)),
   });
 
+export interface CompleteOptions {
+  readonly any: Any;
+  readonly binaryName: string;
+  readonly root: string;
+  /** Folder with images of processes to go on from, where the options name one. */
+  readonly images: string | undefined;
+}
+
 /**
  * A client's options for runc's shim, with what is ours to say where the client says nothing: which runc, and where it
  * keeps its state. Options of another type are another shim's, and stay as they are.
  */
-export const completedOptions = (
-  given: Any,
-  ours: { binaryName: string; root: string },
-): { readonly any: Any; readonly binaryName: string; readonly root: string } => {
-  if (!given.typeUrl.endsWith(OptionsSchema.typeName)) return { any: given, ...ours };
+export const completedOptions = (given: Any, ours: { binaryName: string; root: string }): CompleteOptions => {
+  if (!given.typeUrl.endsWith(OptionsSchema.typeName)) return { any: given, images: undefined, ...ours };
   const options = fromBinary(OptionsSchema, given.value);
   const binaryName = options.binaryName || ours.binaryName;
   const root = options.root || ours.root;
   const value = toBinary(OptionsSchema, { ...options, binaryName, root });
-  return { any: create(AnySchema, { typeUrl: given.typeUrl, value }), binaryName, root };
+  const images = options.criuImagePath || undefined;
+  return { any: create(AnySchema, { typeUrl: given.typeUrl, value }), binaryName, root, images };
 };
 
 export const anyBytes = (any: Any): Uint8Array => toBinary(AnySchema, any);

@@ -265,6 +265,13 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     async updateOrdered(task, resources, annotations) {
       await shimOf(task).call(Task.method.update, { id: task.id, resources: anyOf(resources), annotations });
     },
+    async checkpoint(task, folder, options) {
+      await shimOf(task).call(
+        Task.method.checkpoint,
+        { id: task.id, path: folder, ...(options === undefined ? {} : { options: anyOf(options) }) },
+        timeouts.checkpoint,
+      );
+    },
     pids: async (task) => (await processes(task)).map(({ pid }) => pid),
     processes: async (task) =>
       (await processes(task)).map(({ pid, info }) => ({

@@ -26,6 +26,8 @@ export interface ShimJob {
   readonly specify: () => Promise<{ readonly text: string; readonly stdio: StdioPaths }>;
   /** For the shim to mount within the bundle. */
   readonly rootfs: readonly ClientMount[];
+  /** Folder with images of processes to go on from. */
+  readonly images?: string | undefined;
 }
 
 /** Writes the specification once what it tells of is there. @returns the streams */
@@ -70,7 +72,14 @@ export const startShim = async (
       const rootfs = job.rootfs.map((mount) => ({ ...mount, options: [...mount.options] }));
       const created = await shim.call(
         Task.method.create,
-        { id: task.id, bundle, rootfs, ...stdio, ...(job.options ? { options: job.options } : {}) },
+        {
+          id: task.id,
+          bundle,
+          rootfs,
+          checkpoint: job.images ?? '',
+          ...stdio,
+          ...(job.options ? { options: job.options } : {}),
+        },
         timeouts.create,
       );
       return { shim, pid: created.pid };

@@ -18,6 +18,7 @@ type Part = Pick<
   | 'create-client-exec'
   | 'start-client-exec'
   | 'update-task'
+  | 'checkpoint-task'
   | 'start-task'
   | 'tear-down-task'
   | 'purge-task'
@@ -126,14 +127,15 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
         await Promise.allSettled(parts);
       }
     },
-    'create-client-task': ({ container, order }) => {
+    'create-client-task': ({ container, order, images }) => {
       const { runtime: choice, spec } = container;
-      return runtime.createOrdered({ task: taskKeyOf(container), runtime: choice, spec, order });
+      return runtime.createOrdered({ task: taskKeyOf(container), runtime: choice, spec, order, images });
     },
     'create-client-exec': ({ execId, order, ...task }) => runtime.execOrdered(taskKeyOf(task), execId, order),
     'start-client-exec': ({ execId, ...task }) => runtime.startExec(taskKeyOf(task), execId),
     'update-task': ({ resources, annotations, ...task }) =>
       runtime.updateOrdered(taskKeyOf(task), resources, annotations),
+    'checkpoint-task': ({ folder, options, ...task }) => runtime.checkpoint(taskKeyOf(task), folder, options),
     'start-task': (task) => runtime.start(taskKeyOf(task)),
     'tear-down-task': async (address) => {
       const task = taskKeyOf(address);

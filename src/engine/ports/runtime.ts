@@ -53,6 +53,11 @@ export interface Runtime {
     resources: AnyValue,
     annotations: Readonly<Record<string, string>>,
   ): Promise<void>;
+  /**
+   * Writes images of all processes of a task into a folder, from which another task can go on.
+   * @param options for the shim, which say among others whether the task ends by it
+   */
+  checkpoint(task: TaskKey, folder: string, options: AnyValue | undefined): Promise<void>;
   pids(task: TaskKey): Promise<readonly number[]>;
   /** As `pids`, with what the shim says of each. */
   processes(task: TaskKey): Promise<readonly { readonly pid: number; readonly info?: AnyValue }[]>;
@@ -98,6 +103,8 @@ export interface ClientTask {
   /** OCI runtime specification. */
   readonly spec: AnyValue;
   readonly order: ClientOrder;
+  /** Folder with images of processes that the task is to go on from. */
+  readonly images?: string | undefined;
 }
 
 /** A task to be made, while what it needs is still being made: that goes on while its shim starts. */

@@ -4,6 +4,7 @@ import type { Ledger } from '../ledger.ts';
 import type { MountKeeper } from '../mount-keeper.ts';
 import type { Removals } from '../performers/removals.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { ProcessImages } from '../ports/process-images.ts';
 import type { SandboxKeeper } from '../sandbox-keeper.ts';
 import type { WorkflowRunner } from '../workflow-runner.ts';
 import type { DaemonFacts } from './plugins.ts';
@@ -40,6 +41,7 @@ export interface StoreParts {
   readonly removals: Removals;
   readonly sandboxes: SandboxKeeper;
   readonly mounts: MountKeeper;
+  readonly processImages: ProcessImages;
   readonly about: DaemonFacts;
   /** Fires with the reason when the daemon is to stop: calls that only wait are ended at once. */
   readonly stopping?: AbortSignal;

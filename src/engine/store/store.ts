@@ -1,4 +1,5 @@
 import type { Store } from '../ports/store/store.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { containerStore } from './containers.ts';
 import { contentStore } from './content.ts';
 import { diffService } from './diff.ts';
@@ -20,7 +21,7 @@ export const storeOf = (parts: StoreParts): Store => {
   return {
     namespaces: namespaceStore(parts.ledger),
     containers: containerStore(parts),
-    tasks: taskStore(parts),
+    tasks: taskStore(parts, new Checkpoints(parts, parts.processImages, content)),
     content,
     images: imageStore(parts),
     leases: leaseStore(parts),

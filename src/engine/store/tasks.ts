@@ -13,6 +13,7 @@ import {
 import type { World } from '../../domain/world.ts';
 import { containerdFilter } from '../../projections/containerd-filters.ts';
 import {
+  checkpointClientTask,
   createClientExec,
   createClientTask,
   deleteClientExec,
@@ -27,12 +28,16 @@ import { awaitEnd } from '../ending.ts';
 import { StartFailure } from '../ports/runtime.ts';
 import type { StoreCall } from '../ports/store/call.ts';
 import type { ProcessExit, ProcessName, ProcessState, TaskMetric, TaskStore } from '../ports/store/tasks.ts';
+import type { Checkpoints } from './checkpoints.ts';
 import type { StoreParts } from './parts.ts';
 
 /** What containerd calls the exit status of a process whose end nobody knows. */
 const unknownExit = 255;
 
-export const taskStore = ({ ledger, runner, ports, stopping }: StoreParts): TaskStore => {
+export const taskStore = (
+  { ledger, runner, ports, stopping }: StoreParts,
+  checkpoints: Checkpoints,
+): TaskStore => {
   const { runtime, clock, logger } = ports;
   /** Steps of a client are carried out to their end, also where it goes away meanwhile. */
   const run = async <T>(workflow: Workflow<T>, { cause }: StoreCall): Promise<T> => {
@@ -57,7 +62,9 @@ export const taskStore = ({ ledger, runner, ports, stopping }: StoreParts): Task
         throw new Rejection('already-exists', `task ${id}: already exists`);
       }
       try {
-        return await run(createClientTask({ namespace, id }, order), call);
+        const made = (images?: string) => run(createClientTask({ namespace, id }, order, images), call);
+        const { checkpoint } = order;
+        return await (checkpoint === undefined ? made() : checkpoints.restoring(namespace, checkpoint, made));
       } catch (error) {
         if (!(error instanceof StartFailure)) throw error;
         // Clients look for containerd's words around those of the OCI runtime.
@@ -132,6 +139,14 @@ export const taskStore = ({ ledger, runner, ports, stopping }: StoreParts): Task
     update: async (process, resources, annotations, call) => {
       const { namespace, id } = there(process);
       await run(updateClientTask({ namespace, id }, resources, annotations), call);
+    },
+    checkpoint: async (process, { path, options, lease }, call) => {
+      const { namespace, id } = there(process);
+      const write = (folder: string) =>
+        run(checkpointClientTask({ namespace, id }, path, folder, options), call);
+      if (path === '') return checkpoints.writing(process, lease, call, write);
+      await write(path);
+      return [];
     },
     metrics: async (namespace, filters) => {
       const matches = containerdFilter(filters);

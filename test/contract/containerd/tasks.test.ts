@@ -152,12 +152,6 @@ describe('a task', () => {
     }
     await expect(tasks.create({ containerId: 'nobody' })).rejects.toMatchObject({ code: 'not-found' });
   });
-  it('is not made from a checkpoint, and not made into one', async () => {
-    const checkpoint = { mediaType: 'x', digest: 'sha256:x', size: 1n };
-    const no = { code: 'unimplemented', message: /checkpoints are not made or restored/ };
-    await expect(create({ checkpoint })).rejects.toMatchObject(no);
-    await expect(tasks.checkpoint({ containerId })).rejects.toMatchObject(no);
-  });
 });
 
 describe('an extra process', () => {

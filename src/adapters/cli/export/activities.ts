@@ -43,6 +43,7 @@ export const activities = {
   'image-removed': remove,
 
   'snapshot-prepared': create,
+  'snapshot-adopted': create,
   'snapshot-committed': update,
   'snapshot-labelled': update,
   'snapshot-removed': remove,
@@ -70,6 +71,8 @@ export const activities = {
   'task-signal-requested': other,
   'task-signalled': other,
   'task-action-failed': failure,
+  'task-checkpoint-requested': other,
+  'task-checkpointed': { activity: 'other' },
   'task-update-requested': other,
   'task-updated': update,
   'task-oom': { activity: 'other', severity: 'medium' },

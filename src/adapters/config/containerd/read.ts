@@ -11,6 +11,7 @@ export const containerdDefaults: Tables = {
   state: '/run/containerd',
   grpc: { address: '/run/containerd/containerd.sock' },
   registry: { config_path: '/etc/containerd/certs.d' },
+  runtimes: { default: 'io.containerd.runc.v2' },
 };
 
 /** Lists that grow from file to file; everything else is replaced. */

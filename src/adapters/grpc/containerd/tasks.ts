@@ -1,3 +1,5 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
 import { ClientOrder, ExecOrder } from '../../../domain/client-order.ts';
 import { ExecId, type Namespace } from '../../../domain/identity.ts';
 import { Rejection } from '../../../domain/rejection.ts';
@@ -8,6 +10,7 @@ import type {
   TaskMetric,
   TaskStore,
 } from '../../../engine/ports/store/tasks.ts';
+import { CheckpointOptionsSchema } from '../../../gen/containerd/runc/v1/options_pb.ts';
 import type {
   CreateTaskRequest,
   ExecProcessRequest,
@@ -18,7 +21,8 @@ import type { CallContext, Service } from '../handlers.ts';
 import { invalid, parse } from '../parse.ts';
 import { anyMessage, anyValueOf } from './any.ts';
 import { idOf } from './containers.ts';
-import { tenantOf } from './tenancy.ts';
+import { descriptorOf } from './descriptor.ts';
+import { leaseOf, tenantOf } from './tenancy.ts';
 import { timestampOf } from './timestamp.ts';
 
 interface Named {
@@ -31,11 +35,15 @@ const processOf = ({ containerId, execId = '' }: Named, call: CallContext): Proc
   ...(execId === '' ? {} : { execId: parse(ExecId, execId, 'exec_id') }),
 });
 
-const noCheckpoints = (): Rejection =>
-  new Rejection(
-    'unimplemented',
-    'checkpoints are not made or restored by this version of Shiplog; run the container from its image: not implemented',
-  );
+/** Folder that a client wants a checkpoint in, as options of runc's shim say it; empty where they say nothing. */
+const checkpointPath = (options: Any | undefined): string => {
+  if (!options?.typeUrl.endsWith(CheckpointOptionsSchema.typeName)) return '';
+  try {
+    return fromBinary(CheckpointOptionsSchema, options.value).imagePath;
+  } catch (cause) {
+    throw new Rejection('invalid-argument', 'options: no CheckpointOptions can be read from it', { cause });
+  }
+};
 
 const orderOf = (request: CreateTaskRequest): ClientOrder => {
   const { stdin, stdout, stderr, terminal, rootfs, options, runtimePath } = request;
@@ -50,6 +58,9 @@ const orderOf = (request: CreateTaskRequest): ClientOrder => {
     ...(options === undefined || options.value.length === 0
       ? {}
       : { options: anyValueOf(options, 'options') }),
+    ...(request.checkpoint === undefined
+      ? {}
+      : { checkpoint: descriptorOf(request.checkpoint, 'checkpoint') }),
     ...(runtimePath === '' ? {} : { runtimePath }),
   };
   return parse(ClientOrder, given, '');
@@ -95,7 +106,6 @@ const signalOf = (signal: number): number => {
 export const tasksService = (store: TaskStore): Service<typeof Tasks> => ({
   create: async (request, call) => {
     const { containerId } = request;
-    if (request.checkpoint !== undefined) throw noCheckpoints();
     const namespace: Namespace = tenantOf(call);
     const { pid } = await store.create(namespace, idOf(containerId, 'container_id'), orderOf(request), call);
     return { containerId, pid };
@@ -142,8 +152,16 @@ export const tasksService = (store: TaskStore): Service<typeof Tasks> => ({
     const found = await store.pids(processOf(request, call));
     return { processes: found.map(({ pid, info }) => ({ pid, ...(info && { info: anyMessage(info) }) })) };
   },
-  checkpoint: async () => {
-    throw noCheckpoints();
+  checkpoint: async ({ containerId, options }, call) => {
+    const request = {
+      path: checkpointPath(options),
+      options: options === undefined ? undefined : anyValueOf(options, 'options'),
+      lease: leaseOf(call),
+    };
+    const made = await store.checkpoint(processOf({ containerId }, call), request, call);
+    return {
+      descriptors: made.map(({ mediaType, digest, size }) => ({ mediaType, digest, size: BigInt(size) })),
+    };
   },
   update: async ({ resources, annotations, ...request }, call) => {
     if (resources === undefined) throw invalid('resources', 'is missing');

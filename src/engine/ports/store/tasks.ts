@@ -1,6 +1,13 @@
 import type { AnyValue } from '../../../domain/any-value.ts';
 import type { ClientOrder, ExecOrder } from '../../../domain/client-order.ts';
-import type { ContainerId, ExecId, Namespace, Timestamp } from '../../../domain/identity.ts';
+import type {
+  ContainerId,
+  Descriptor,
+  ExecId,
+  LeaseId,
+  Namespace,
+  Timestamp,
+} from '../../../domain/identity.ts';
 import type { TerminalSize } from '../runtime.ts';
 import type { StoreCall } from './call.ts';
 
@@ -73,6 +80,22 @@ export interface TaskStore {
     annotations: Readonly<Record<string, string>>,
     call: StoreCall,
   ): Promise<void>;
+  /**
+   * Writes images of the processes, and whatever else it takes to go on from them.
+   * @param path folder of the caller's; without one they go into the content store
+   * @param lease holds what goes there
+   * @returns what went there: images and specification
+   * @throws Rejection `failed-precondition` where it does not run; `unknown` with the words of the OCI runtime
+   */
+  checkpoint(
+    process: ProcessName,
+    request: {
+      readonly path: string;
+      readonly options: AnyValue | undefined;
+      readonly lease: LeaseId | undefined;
+    },
+    call: StoreCall,
+  ): Promise<readonly Descriptor[]>;
   /** Of tasks whose shim gives some. @throws Rejection `invalid-argument` for a filter that can't be read */
   metrics(namespace: Namespace, filters: readonly string[]): Promise<readonly TaskMetric[]>;
   /** Resolves when the process has ended. @throws Rejection `cancelled` where the caller goes away */
