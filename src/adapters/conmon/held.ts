@@ -1,12 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
-import { type FSWatcher, mkdirSync, watch } from 'node:fs';
+import { type FSWatcher, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Rejection } from '../../domain/rejection.ts';
+import type { Logger } from '../../engine/ports/logger.ts';
 import type { Exit } from '../../engine/ports/runtime.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { readExit, readKeeper, readPid, readProcess, type StreamSettings } from './bundle.ts';
 import { Hub } from './hub.ts';
 import { type ProcessIdentity, statusOf, statusOfSame } from './process-identity.ts';
+import { watchFolder } from './watching.ts';
 
 /** How often a conmon that is no child of this daemon is looked at, in milliseconds; its exit file is told of at once. */
 const lookMs = 1000;
@@ -54,13 +56,12 @@ export class Held {
   }
 
   /** Takes up one that an earlier daemon started. */
-  adopt(): void {
+  adopt(logger: Logger): void {
     if (this.#known) return;
     this.#known = true;
     const exits = join(this.directory, 'exit');
     mkdirSync(exits, { recursive: true, mode: 0o700 });
-    this.#watcher = watch(exits, { persistent: false }, () => this.#lookAgain());
-    this.#watcher.on('error', () => this.#lookAgain());
+    this.#watcher = watchFolder(exits, logger, () => this.#lookAgain());
     this.#look = setInterval(() => this.#lookAgain(), lookMs).unref();
     this.hub.open();
     this.#lookAgain();

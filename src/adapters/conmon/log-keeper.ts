@@ -1,17 +1,9 @@
-import {
-  existsSync,
-  type FSWatcher,
-  linkSync,
-  mkdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  watch,
-} from 'node:fs';
+import { existsSync, type FSWatcher, linkSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Logger } from '../../engine/ports/logger.ts';
 import type { LogFileOptions } from '../../engine/ports/stdio.ts';
 import { hasCode } from '../syscalls/error.ts';
+import { watchFolder } from './watching.ts';
 
 /** @returns undefined where there is no such file */
 const fileOf = (path: string): { readonly inode: bigint; readonly size: number } | undefined => {
@@ -58,15 +50,10 @@ export class LogKeeper {
   start(): void {
     if (this.#watcher !== undefined) return;
     const name = basename(this.#log.path);
-    try {
-      this.#watcher = watch(dirname(this.#log.path), { persistent: false }, (event, changed) => {
-        // What is written is a change; a new file in its place is a rename.
-        if (event === 'rename' && changed === name) this.#settleNow();
-      });
-      this.#watcher.on('error', () => this.#watcher?.close()); // the folder is gone, and the log with it
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw error;
-    }
+    this.#watcher = watchFolder(dirname(this.#log.path), this.#logger, (event, changed) => {
+      // What is written is a change; a new file in its place is a rename.
+      if (event === 'rename' && changed === name) this.#settleNow();
+    });
     this.settle();
   }
 

@@ -1,4 +1,4 @@
-import { existsSync, type FSWatcher, readlinkSync, symlinkSync, watch } from 'node:fs';
+import { type FSWatcher, readlinkSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { ExecId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
@@ -23,6 +23,7 @@ import { type ConmonOptions, type ConmonTimeouts, conmonTimeouts } from './optio
 import { givePipes, rootOf } from './pipe-owner.ts';
 import { statusOf } from './process-identity.ts';
 import { type ConmonJob, type StartedConmon, startConmon } from './spawn.ts';
+import { watchFolder } from './watching.ts';
 
 export const nameOf = ({ namespace, id }: TaskKey, execId?: ExecId): string =>
   execId === undefined ? `${namespace}/${id}` : `${namespace}/${id}/${execId}`;
@@ -165,7 +166,7 @@ export class Tasks {
     if (settings === undefined) throw new Rejection('not-found', `task ${nameOf(task, execId)} is not there`);
     const held = this.hold(task, execId, settings);
     if (held.known) return held;
-    held.adopt();
+    held.adopt(this.options.logger);
     if (execId === undefined) {
       if (settings.log) this.#logs.set(nameOf(task), new LogKeeper(settings.log, this.options.logger));
       this.#look(task, held);
@@ -235,16 +236,16 @@ export class Tasks {
     const log = this.#logs.get(name);
     log?.start();
     void held.ended.then(() => log?.finish());
-    if (!existsSync(held.directory)) return;
     const tell = (): void => {
       if (sawOom(held.directory)) this.#outOfMemory(task);
     };
-    const watcher = watch(held.directory, { persistent: false }, (_event, file) => {
+    const watcher = watchFolder(held.directory, this.options.logger, (_event, file) => {
       if (file === 'oom') tell();
     });
-    watcher.on('error', () => watcher.close());
-    void held.ended.then(() => watcher.close());
-    this.#watchers.set(name, watcher);
+    if (watcher !== undefined) {
+      void held.ended.then(() => watcher.close());
+      this.#watchers.set(name, watcher);
+    }
     tell();
   }
 }
