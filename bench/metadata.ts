@@ -4,6 +4,7 @@ import { AnySchema, FieldMaskSchema } from '@bufbuild/protobuf/wkt';
 import { Containers } from '../src/gen/containerd/services/containers/v1/containers_pb.ts';
 import { Images } from '../src/gen/containerd/services/images/v1/images_pb.ts';
 import { Leases } from '../src/gen/containerd/services/leases/v1/leases_pb.ts';
+import { Version } from '../src/gen/containerd/services/version/v1/version_pb.ts';
 import { runProgram } from '../test/support/child.ts';
 import { startContainerd } from '../test/support/containerd.ts';
 import { type BareCaller, connectBare } from './rig/bare-caller.ts';
@@ -46,6 +47,8 @@ const operationsWith = (spec: Uint8Array): Readonly<Record<string, Operation>> =
       container: { id: standing, labels: { at: String(at) } },
       updateMask: create(FieldMaskSchema, { paths: ['labels.at'] }),
     }),
+  // Hardly more than what the library behind the server takes for a call.
+  version: (caller) => caller.call(Version.method.version, {}),
   'containers get': (caller) => caller.call(Containers.method.get, { id: standing }),
   'leases list of one': (caller) => caller.call(Leases.method.list, { filters: [`id==lease-${standing}`] }),
 });
