@@ -72,6 +72,27 @@ export const snapshotEvents = {
       labels: {},
     },
   }),
+  'snapshot-adopted': defineEvent({
+    version: 1,
+    order: 'making',
+    says: 'A layer that a snapshotter in another daemon had already was taken in as a committed snapshot; its bytes stay there.',
+    data: ref.extend({
+      id: SnapshotId,
+      parent: SnapshotKey.optional(),
+      handle: z.string().min(1).max(1024).describe('the key under which the other daemon has it'),
+      usage,
+      labels: Labels,
+    }),
+    example: {
+      namespace: 'default',
+      snapshotter: 'stargz',
+      key: `sha256:${'ab'.repeat(32)}`,
+      id: '01j9z0',
+      handle: `sha256:${'ab'.repeat(32)}`,
+      usage: { bytes: 4096, inodes: 1 },
+      labels: {},
+    },
+  }),
   'snapshot-labelled': defineEvent({
     version: 1,
     order: 'record',
@@ -97,6 +118,8 @@ export interface Snapshot extends SnapshotRef {
   readonly labels: Labels;
   /** Known once it is committed. */
   readonly usage?: z.infer<typeof usage>;
+  /** The key that another daemon has it under, where that daemon chose it. */
+  readonly handle?: string;
   /** How many snapshots name it as their parent. */
   readonly children: number;
   readonly createdAt: Timestamp;
@@ -131,7 +154,8 @@ const countChild = (state: Snapshots, at: SnapshotRef, parent: SnapshotKey | und
 export const evolveSnapshots = (state: Snapshots, event: Fact<SnapshotEvent>): Snapshots => {
   const at = event.meta.time.wall;
   const key = snapshotRefKey(event.data);
-  const found = event.type === 'snapshot-prepared' ? undefined : state.get(key);
+  const isNew = event.type === 'snapshot-prepared' || event.type === 'snapshot-adopted';
+  const found = isNew ? undefined : state.get(key);
   switch (event.type) {
     case 'snapshot-prepared': {
       const { namespace, snapshotter, key: name, id, kind, labels, parent } = event.data;
@@ -167,6 +191,12 @@ export const evolveSnapshots = (state: Snapshots, event: Fact<SnapshotEvent>): S
       };
       return countChild(state.delete(key), event.data, parent, 1).set(snapshotRefKey(made), made);
     }
+    case 'snapshot-adopted': {
+      const { parent, ...data } = event.data;
+      const whole = { ...data, kind: 'committed' as const, children: 0, createdAt: at, updatedAt: at };
+      const made: Snapshot = parent === undefined ? whole : { ...whole, parent };
+      return countChild(state, event.data, parent, 1).set(key, made);
+    }
     case 'snapshot-labelled':
       return found ? state.set(key, { ...found, labels: event.data.labels, updatedAt: at }) : state;
     case 'snapshot-removed':
@@ -191,6 +221,15 @@ export const snapshotCommands = {
     name: SnapshotKey,
     /** Only where the snapshot was prepared without a parent. */
     parent: SnapshotKey.optional(),
+    usage,
+    labels: Labels,
+    lease: LeaseId.optional(),
+  }),
+  /** Another daemon has it, and says so. */
+  'adopt-snapshot': ref.extend({
+    id: SnapshotId,
+    parent: SnapshotKey.optional(),
+    handle: z.string().min(1).max(1024),
     usage,
     labels: Labels,
     lease: LeaseId.optional(),
@@ -233,11 +272,25 @@ const decidePrepare = (
   leases: Leases,
 ): Decision => {
   const { type: _, lease, ...data } = command;
-  if (findSnapshot(state, data)) return taken(data.key);
-  const refusal = data.parent === undefined ? undefined : unfit(data, data.parent, state);
-  if (refusal) return refusal;
-  const hold = held(data, data.key, lease, leases);
+  const hold = holdOfNew(command, state, leases);
   return hold instanceof Rejection ? hold : [{ type: 'snapshot-prepared', data }, ...hold];
+};
+
+const decideAdopt = (command: CommandOf<'adopt-snapshot'>, state: Snapshots, leases: Leases): Decision => {
+  const { type: _, lease, ...data } = command;
+  const hold = holdOfNew(command, state, leases);
+  return hold instanceof Rejection ? hold : [{ type: 'snapshot-adopted', data }, ...hold];
+};
+
+/** The lease's hold on one that is new, where it may be made. */
+const holdOfNew = (
+  command: CommandOf<'prepare-snapshot' | 'adopt-snapshot'>,
+  state: Snapshots,
+  leases: Leases,
+) => {
+  if (findSnapshot(state, command)) return taken(command.key);
+  const refusal = command.parent === undefined ? undefined : unfit(command, command.parent, state);
+  return refusal ?? held(command, command.key, command.lease, leases);
 };
 
 const decideCommit = (command: CommandOf<'commit-snapshot'>, state: Snapshots, leases: Leases): Decision => {
@@ -267,6 +320,7 @@ const decideCommit = (command: CommandOf<'commit-snapshot'>, state: Snapshots, l
 export const decideSnapshot = (command: SnapshotCommand, state: Snapshots, leases: Leases): Decision => {
   if (command.type === 'prepare-snapshot') return decidePrepare(command, state, leases);
   if (command.type === 'commit-snapshot') return decideCommit(command, state, leases);
+  if (command.type === 'adopt-snapshot') return decideAdopt(command, state, leases);
   const { namespace, snapshotter, key } = command;
   const snapshot = findSnapshot(state, command);
   if (!snapshot) return notThere(command);

@@ -56,6 +56,8 @@ const sentences: Sentences = {
 
   'snapshot-prepared': ({ kind, parent }) =>
     `${kind} snapshot prepared${parent === undefined ? '' : ` on ${parent}`}`,
+  'snapshot-adopted': ({ handle, usage }) =>
+    `snapshot taken in that another daemon has as ${handle}, ${bytes(usage.bytes)}`,
   'snapshot-committed': ({ name, usage }) => `snapshot committed as ${name}, ${bytes(usage.bytes)}`,
   'snapshot-labelled': labelled,
   'snapshot-removed': ({ cause }) => `snapshot removed${because(cause)}`,

@@ -129,7 +129,10 @@ const putBlob = (state: References, event: EventOf<'blob-committed' | 'blob-labe
 const snapshotNode = ({ namespace, snapshotter, key }: SnapshotRef, labels: Labels): NewNode =>
   collectableNode({ kind: 'snapshot', namespace, snapshotter, key }, labels);
 
-const prepared = (state: References, event: EventOf<'snapshot-prepared'>): References => {
+const prepared = (
+  state: References,
+  event: EventOf<'snapshot-prepared' | 'snapshot-adopted'>,
+): References => {
   const { namespace, parent, labels } = event.data;
   const edges = [...parentEdges(event.data, parent), ...labelEdges(namespace, labels, 'other')];
   return put(state, subjectOf(event), snapshotNode(event.data, labels), edges, event.position);
@@ -263,6 +266,7 @@ export const evolveReferences = (state: References, event: Fact<DomainEvent>): R
     case 'snapshot-removed':
       return remove(state, subjectOf(event), freeing(event.data.cause, position));
     case 'snapshot-prepared':
+    case 'snapshot-adopted':
       return prepared(state, event);
     case 'snapshot-committed':
       return committed(state, event);

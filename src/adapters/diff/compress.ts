@@ -29,6 +29,7 @@ async function* throughZstd(bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer>
   });
   const ended = once(child, 'close');
   const fed = pipeline(Readable.from(bytes, { objectMode: false }), child.stdin);
+  // Both are awaited below; neither may be told earlier, as one that nobody waits for.
   for (const each of [ended, fed]) each.catch(() => undefined);
   try {
     yield* child.stdout as AsyncIterable<Buffer>;

@@ -49,14 +49,17 @@ export interface NewRemoteSnapshot {
 
 /**
  * The key under which a snapshot of ours stands elsewhere. It has the form of containerd's, `NAMESPACE/ID/KEY`, which some
- * snapshotters take apart; the id makes it unique for ever, so that repeating a call is safe.
+ * snapshotters take apart; the id makes it unique for ever, so that repeating a call is safe. One that the other daemon made
+ * by itself has the key that it chose.
  */
 export const remoteKey = ({
   namespace,
   id,
   key,
+  handle,
 }: {
   readonly namespace: Namespace;
   readonly id: SnapshotId;
   readonly key: SnapshotKey;
-}): string => `${namespace}/${id}/${key}`;
+  readonly handle?: string;
+}): string => handle ?? `${namespace}/${id}/${key}`;

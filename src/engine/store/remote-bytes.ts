@@ -13,12 +13,11 @@ import type { StoreCall } from '../ports/store/call.ts';
 import type { Planned, SnapshotBytes } from './snapshot-bytes.ts';
 
 /** Says at the other daemon whose snapshot it is: only what bears our host's id is ever swept there. */
+/** containerd's: the layer that a client is about to make, which a snapshotter may have by other ways. */
+export const layerLabel = 'containerd.io/snapshot.ref';
 const ownerLabel = 'shiplog/host';
-/**
- * Labels that snapshotters read; containerd too hands no others on. Not `containerd.io/snapshot.ref`, by which one answers
- * that it has a layer already: what it has under a name of its own choice can't be recorded here yet.
- */
-const inherited = /^containerd\.io\/snapshot\//;
+/** Labels that snapshotters read; containerd too hands no others on. */
+const inherited = /^containerd\.io\/snapshot(?:\/|\.)/;
 
 const callOf = (namespace: Namespace, { signal }: Pick<StoreCall, 'signal'>): RemoteCall => ({
   namespace,
@@ -116,8 +115,22 @@ export const remoteBytes = (
     for (const { key } of childrenFirst(free)) await removed(remote, key, at);
   };
 
+  /** Committed by the other daemon itself, for the label of a `prepare` that it refused therefore. */
+  const present: SnapshotBytes['present'] = async ({ namespace, below }, layer, call) => {
+    const at = callOf(namespace, call);
+    const [direct] = below;
+    const parent = direct === undefined ? '' : remoteKey(direct);
+    const filter = `labels.${JSON.stringify(layerLabel)}==${JSON.stringify(layer)}`;
+    const found = (await remote.list([filter], at)).find(
+      (one) => one.kind === 'committed' && one.labels[layerLabel] === layer && one.parent === parent,
+    );
+    if (found === undefined) return undefined;
+    return { handle: found.key, labels: found.labels, usage: await remote.usage(found.key, at) };
+  };
+
   return {
     prepare,
+    present,
     recorded: (planned) => {
       underWay.delete(remoteKey(planned));
     },

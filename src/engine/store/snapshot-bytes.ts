@@ -1,4 +1,4 @@
-import type { Namespace, SnapshotId, SnapshotKey } from '../../domain/identity.ts';
+import type { Labels, Namespace, SnapshotId, SnapshotKey } from '../../domain/identity.ts';
 import type { Mount } from '../../domain/mount.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { Snapshot } from '../../domain/snapshots.ts';
@@ -19,12 +19,21 @@ export interface Placed {
   readonly below: readonly Snapshot[];
 }
 
+/** A layer that another daemon has by itself. */
+export interface PresentLayer {
+  readonly handle: string;
+  readonly labels: Labels;
+  readonly usage: SnapshotUsage;
+}
+
 /**
  * The bytes of one snapshotter, as its service needs them: directories here, or another daemon. Bytes come before their
  * event, so whatever is done here may be found undone in the log, and is then repeated or swept.
  */
 export interface SnapshotBytes {
   prepare(planned: Planned, call: StoreCall): Promise<readonly Mount[]>;
+  /** The layer that a refused `prepare` says is there already (containerd's remote snapshots); undefined where there is none. */
+  present?(planned: Planned, layer: SnapshotKey, call: StoreCall): Promise<PresentLayer | undefined>;
   /** A prepared one stands in the log now. */
   recorded(planned: Planned): void;
   /** Takes back a prepared one whose event was refused. */

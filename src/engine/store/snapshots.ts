@@ -2,20 +2,22 @@ import {
   type LeaseId,
   type Namespace,
   SnapshotId,
-  type SnapshotKey,
+  SnapshotKey,
   type SnapshotterName,
 } from '../../domain/identity.ts';
 import { mergeLabels } from '../../domain/labels.ts';
 import { findLease } from '../../domain/leases.ts';
-import { Rejection } from '../../domain/rejection.ts';
+import type { Mount } from '../../domain/mount.ts';
+import { asRejection, Rejection } from '../../domain/rejection.ts';
 import { ancestors, findSnapshot, type Snapshot } from '../../domain/snapshots.ts';
 import type { Command, World } from '../../domain/world.ts';
 import { containerdFilter, type FieldOf, labelField } from '../../projections/containerd-filters.ts';
+import type { StoreCall } from '../ports/store/call.ts';
 import type { NewSnapshot, SnapshotCommit, SnapshotServices, Snapshotter } from '../ports/store/snapshots.ts';
 import { replacing } from './labels.ts';
 import type { StoreParts } from './parts.ts';
-import { remoteBytes } from './remote-bytes.ts';
-import { localBytes, type Placed, type SnapshotBytes } from './snapshot-bytes.ts';
+import { layerLabel, remoteBytes } from './remote-bytes.ts';
+import { localBytes, type Placed, type Planned, type SnapshotBytes } from './snapshot-bytes.ts';
 
 /** The snapshotters there are, by name. */
 export const snapshotServices = (parts: SnapshotParts): SnapshotServices => {
@@ -94,13 +96,37 @@ const snapshotter = (
       ? [{ type: 'remove-lease-resource', namespace, id, resource: { type: `snapshots/${name}`, id: key } }]
       : [];
 
+  /** Prepares the bytes; where the other daemon has the layer that they were for, that is taken in, and the client told so. */
+  const prepared = async (planned: Planned, call: StoreCall): Promise<readonly Mount[]> => {
+    const { namespace, id, parent, lease, labels } = planned;
+    const layer = SnapshotKey.safeParse(labels[layerLabel]);
+    if (bytes.present === undefined || !layer.success) return bytes.prepare(planned, call);
+    checkFree(namespace, layer.data);
+    try {
+      return await bytes.prepare(planned, call);
+    } catch (error) {
+      if (asRejection(error).code !== 'already-exists') throw error;
+      const there = await bytes.present(planned, layer.data, call);
+      if (there === undefined) throw error;
+      const command = {
+        type: 'adopt-snapshot' as const,
+        ...{ ...refOf(namespace, layer.data), id, handle: there.handle, usage: there.usage },
+        labels: mergeLabels(there.labels, labels),
+        ...(parent === undefined ? {} : { parent }),
+        ...(lease === undefined ? {} : { lease }),
+      };
+      await ledger.dispatch([command], call.cause);
+      throw error;
+    }
+  };
+
   const prepare: Snapshotter['prepare'] = async (namespace, made, call) => {
     const { key, parent } = made;
     checkFree(namespace, key);
     checkParent(namespace, parent);
     const id = SnapshotId.parse(ports.names.brief());
     const planned = { ...made, namespace, id, below: below(namespace, parent) };
-    const mounts = await bytes.prepare(planned, call);
+    const mounts = await prepared(planned, call);
     try {
       await ledger.dispatch([prepareCommand(refOf(namespace, key), id, made)], call.cause);
     } catch (error) {

@@ -5,6 +5,7 @@ import { createRemoteDiffer } from '../../../src/adapters/proxy-plugins/differ.t
 import { createRemoteSnapshotter } from '../../../src/adapters/proxy-plugins/snapshotter.ts';
 import type { ServiceClient } from '../../../src/client/service-client.ts';
 import { SnapshotterName } from '../../../src/domain/identity.ts';
+import { Rejection } from '../../../src/domain/rejection.ts';
 import { daemonActor } from '../../../src/engine/origin.ts';
 import { Content } from '../../../src/gen/containerd/services/content/v1/content_pb.ts';
 import { Diff } from '../../../src/gen/containerd/services/diff/v1/diff_pb.ts';
@@ -50,9 +51,7 @@ describe.skipIf(missing !== undefined)(`proxy plugins ${missing ?? ''}`, () => {
     ];
     other = await servedStore({ snapshotter, processors });
     ours = await servedStore(plugins(other.address));
-    const cause = { actor: daemonActor(process.pid, process.execPath), correlation: 'start' };
-    const start = { type: 'start-daemon', version: '0', freshHostId: 'ours', pid: process.pid } as const;
-    await ours.ledger.dispatch([start], cause);
+    await started(ours);
     there = other.client(Snapshots);
     snapshots = ours.client(Snapshots);
   });
@@ -61,6 +60,12 @@ describe.skipIf(missing !== undefined)(`proxy plugins ${missing ?? ''}`, () => {
     await Promise.all([ours[Symbol.asyncDispose](), other[Symbol.asyncDispose]()]);
   });
 
+  /** As a daemon that has begun, with an id of its host. */
+  const started = async ({ ledger }: ServedStore): Promise<void> => {
+    const cause = { actor: daemonActor(process.pid, process.execPath), correlation: 'start' };
+    const start = { type: 'start-daemon', version: '0', freshHostId: 'ours', pid: process.pid } as const;
+    await ledger.dispatch([start], cause);
+  };
   const prepare = async (key: string, parent = '', labels: Record<string, string> = {}) =>
     (await snapshots.prepare({ snapshotter, key, parent, labels })).mounts;
   const namesThere = async () => {
@@ -138,6 +143,48 @@ describe.skipIf(missing !== undefined)(`proxy plugins ${missing ?? ''}`, () => {
     await snapshots.cleanup({ snapshotter });
     // what nothing refers to in our namespace went with the collection
     await expect.poll(namesThere).toEqual(['of-another-daemon']);
+  });
+
+  describe('with layers of their own', () => {
+    const layer = 'sha256:aa';
+    /** A snapshotter that fetches a layer by itself when a client is about to make it. */
+    const lazy = async () => {
+      const plain = createRemoteSnapshotter({ name: snapshotter, address: other.address });
+      const knowing: typeof plain = {
+        ...plain,
+        prepare: async (snapshot, call) => {
+          const wanted = snapshot.labels['containerd.io/snapshot.ref'];
+          if (wanted === undefined) return plain.prepare(snapshot, call);
+          await plain.prepare(snapshot, call);
+          await plain.commit(snapshot.key, wanted, snapshot.labels, call);
+          throw new Rejection('already-exists', `target snapshot "${wanted}": already exists`);
+        },
+      };
+      closing.push(plain);
+      const served = await servedStore({ remote: new Map([[SnapshotterName.parse(snapshotter), knowing]]) });
+      await started(served);
+      return served;
+    };
+
+    it('say so, and the layer is there, to be built on, and kept by what refers to it', async () => {
+      await using served = await lazy();
+      const client = served.client(Snapshots);
+      const labels = { 'containerd.io/snapshot.ref': layer, 'containerd.io/gc.root': 'now' };
+      const asked = client.prepare({ snapshotter, key: 'extract', labels });
+      await expect(asked).rejects.toMatchObject({ code: 'already-exists' });
+      const { info } = await client.stat({ snapshotter, key: layer });
+      expect(info).toMatchObject({ kind: Kind.COMMITTED, parent: '' });
+      await expect(client.stat({ snapshotter, key: 'extract' })).rejects.toMatchObject({ code: 'not-found' });
+      const { mounts } = await client.prepare({ snapshotter, key: 'top', parent: layer });
+      expect(mounts[0]).toMatchObject({ type: 'bind' });
+      const again = client.prepare({ snapshotter, key: 'again', labels });
+      await expect(again).rejects.toMatchObject({ code: 'already-exists' });
+      await client.cleanup({ snapshotter });
+      expect(await namesThere()).toContain(layer);
+      await client.remove({ snapshotter, key: layer });
+      await client.cleanup({ snapshotter });
+      expect(await namesThere()).toEqual([]);
+    });
   });
 
   it('take back what a refused call had made', async () => {

@@ -36,6 +36,22 @@ describe('a snapshot', () => {
       .when({ ...prepare, key: 'v', id: '2', kind: 'view', parent: 'base', labels: { k: 'v' } })
       .thenHappens(prepared('v', '2', 'base', 'view'));
   });
+  it('is taken in from a daemon that has it already, on a parent and under a lease', () => {
+    const adopted = { ...at, key: 'layer', id: '2', handle: 'theirs', usage, labels: {}, parent: 'base' };
+    const adopt = { type: 'adopt-snapshot', ...adopted } as const;
+    given(lease, ...base)
+      .when({ ...adopt, lease: 'pull' })
+      .thenHappens({ type: 'snapshot-adopted', data: adopted }, holds('layer'));
+    given()
+      .when(adopt)
+      .thenRefused('not-found', /'base' does not exist/);
+    given(...base, { type: 'snapshot-adopted', data: adopted })
+      .when(adopt)
+      .thenRefused('already-exists', /'layer' exists already/);
+    given(...base, { type: 'snapshot-adopted', data: adopted })
+      .when({ type: 'remove-snapshot', ...at, key: 'base', cause })
+      .thenRefused('failed-precondition', /'base' is the parent of 1 others/);
+  });
   it('is prepared once', () => {
     given(prepared('a', '1'))
       .when(prepare)
