@@ -16,6 +16,7 @@ import { hasCode } from '../syscalls/error.ts';
  *       work/              runc's and criu's logs
  *       log                fifo, the shim's own log
  *       address            the shim's socket, written by shims of version 2
+ *       images/            of processes to go on from, where there are some
  *       bootstrap.json     where and how the shim answers
  *       shim-binary-path   which shim, for containerd's tools
  *       shiplog.json       what adopting and purging need

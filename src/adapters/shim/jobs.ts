@@ -56,6 +56,11 @@ const rootNoted = (root: string, { stateDirectory }: ShimRuntimeOptions): { runt
 const streamOwner = ({ namespaces }: ContainerConfig): { ioUid?: number; ioGid?: number } =>
   namespaces.user === 'host' ? {} : { ioUid: namespaces.user.hostUid, ioGid: namespaces.user.hostGid };
 
+const imagesOf = (ours: string | undefined, theirs: string | undefined): ShimJob['images'] => {
+  if (ours !== undefined) return { folder: ours, ours: true };
+  return theirs === undefined ? undefined : { folder: theirs, ours: false };
+};
+
 /** A task of a client's: what it gave is handed on. */
 export const clientWork = (
   { task, runtime, spec, order, images }: ClientTask,
@@ -79,7 +84,7 @@ export const clientWork = (
       rootfs,
       options: complete?.any ?? fallback,
       // A client may say by the options where they are, as for criu itself.
-      images: images ?? complete?.images,
+      images: imagesOf(images, complete?.images),
     },
     record: {
       version: 1,

@@ -26,8 +26,8 @@ export interface ShimJob {
   readonly specify: () => Promise<{ readonly text: string; readonly stdio: StdioPaths }>;
   /** For the shim to mount within the bundle. */
   readonly rootfs: readonly ClientMount[];
-  /** Folder with images of processes to go on from. */
-  readonly images?: string | undefined;
+  /** Folder with images of processes to go on from; one of ours is moved into the bundle, and goes with it. */
+  readonly images?: { readonly folder: string; readonly ours: boolean } | undefined;
 }
 
 /** Writes the specification once what it tells of is there. @returns the streams */
@@ -37,6 +37,15 @@ const specify = async (job: ShimJob, bundle: string): Promise<StdioPaths> => {
   await writeFile(fresh, text, { mode: 0o600 });
   await rename(fresh, join(bundle, specificationFile));
   return stdio;
+};
+
+/** The shim reads images when the task is started, which may be long after it was made. @returns where they are then */
+const imagesIn = async (bundle: string, images: ShimJob['images']): Promise<string> => {
+  if (images === undefined) return '';
+  if (!images.ours) return images.folder;
+  const folder = join(bundle, 'images');
+  await rename(images.folder, folder);
+  return folder;
 };
 
 /** Both results, or the first failure once both have ended, so that nothing goes on behind the caller's back. */
@@ -60,6 +69,7 @@ export const startShim = async (
   await makeBundle(bundle, record);
   mknod(join(bundle, 'log'), FileType.fifo | 0o600);
   await writeFile(join(bundle, specificationFile), '{}', { mode: 0o600 });
+  const checkpoint = await imagesIn(bundle, job.images);
   const closeLog = copyShimLog(bundle, task, options.logger);
   try {
     const stdin = job.options && anyBytes(job.options);
@@ -76,7 +86,7 @@ export const startShim = async (
           id: task.id,
           bundle,
           rootfs,
-          checkpoint: job.images ?? '',
+          checkpoint,
           ...stdio,
           ...(job.options ? { options: job.options } : {}),
         },

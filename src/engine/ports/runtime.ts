@@ -103,7 +103,7 @@ export interface ClientTask {
   /** OCI runtime specification. */
   readonly spec: AnyValue;
   readonly order: ClientOrder;
-  /** Folder with images of processes that the task is to go on from. */
+  /** Folder with images of processes that the task is to go on from; the runtime may take it away. */
   readonly images?: string | undefined;
 }
 
