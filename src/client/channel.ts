@@ -2,7 +2,7 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { defaultAddress, parseAddress } from './address.ts';
 import type { Caller } from './caller.ts';
 import type { Channel } from './calls.ts';
-import { maxReceiveBytes } from './limits.ts';
+import { maxReceiveBytes, reconnect } from './limits.ts';
 import { callerMetadata } from './metadata.ts';
 
 /** @throws ShiplogError `invalid-argument` if the address is not a unix socket */
@@ -14,6 +14,8 @@ export const openChannel = (options: Caller & { readonly address?: string }): Ch
     'grpc.enable_http_proxy': 0,
     'grpc.service_config_disable_resolution': 1,
     'grpc.use_local_subchannel_pool': 1,
+    'grpc.initial_reconnect_backoff_ms': reconnect.least,
+    'grpc.max_reconnect_backoff_ms': reconnect.most,
   });
   return { grpc, address, metadata: callerMetadata({ client: 'shiplog-client', ...options }) };
 };

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connectContainerd } from '../../src/client/index.ts';
 import { busyboxLayout } from '../support/busybox-image.ts';
 import { type DaemonHost, daemonMissing, startHost } from '../support/daemon.ts';
@@ -157,7 +157,10 @@ describe.skipIf(missing !== undefined)(`shiplog/client ${missing ?? ''}`, () => 
       await expect.poll(() => told).toEqual(['/namespaces/create']);
       await host.end('SIGKILL');
       await host.start();
-      await containerd.namespaces.update({ namespace: { name: 'told', labels: { a: 'third' } } });
+      // Single calls are not tried again by themselves.
+      const labelled = () =>
+        containerd.namespaces.update({ namespace: { name: 'told', labels: { a: 'third' } } });
+      await vi.waitFor(labelled, { timeout: 10_000 });
       await expect
         .poll(() => told, { timeout: 10_000 })
         .toEqual(['/namespaces/create', '/namespaces/update third']);
