@@ -1,6 +1,6 @@
 import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import { pack, unpack } from '../../src/adapters/grpc/containerd/packed.ts';
+import { pack, unpack } from '../../src/client/containerd/packed.ts';
 import type { ServiceClient } from '../../src/client/service-client.ts';
 import { StreamInitSchema, Streaming } from '../../src/gen/containerd/services/streaming/v1/streaming_pb.ts';
 import { Transfer } from '../../src/gen/containerd/services/transfer/v1/transfer_pb.ts';

@@ -1,4 +1,5 @@
 import { EmptySchema } from '@bufbuild/protobuf/wkt';
+import { pack } from '../../../client/containerd/packed.ts';
 import type { StreamExchange, StreamItem } from '../../../engine/ports/store/streaming.ts';
 import {
   StreamInitSchema,
@@ -6,7 +7,7 @@ import {
 } from '../../../gen/containerd/services/streaming/v1/streaming_pb.ts';
 import type { Service } from '../handlers.ts';
 import { invalid } from '../parse.ts';
-import { pack, unpack } from './packed.ts';
+import { unpack } from './packed.ts';
 import { tenantOf } from './tenancy.ts';
 
 /** What comes after the first item. */

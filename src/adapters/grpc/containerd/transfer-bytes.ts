@@ -1,7 +1,8 @@
+import { holds, pack } from '../../../client/containerd/packed.ts';
 import { Rejection } from '../../../domain/rejection.ts';
 import type { TakenStream } from '../../../engine/ports/store/streaming.ts';
 import { DataSchema, WindowUpdateSchema } from '../../../gen/containerd/types/transfer/streaming_pb.ts';
-import { holds, pack, unpack } from './packed.ts';
+import { unpack } from './packed.ts';
 
 /**
  * Bytes over a stream: whoever receives them grants a window of so many bytes, and grants anew when less of it is left;

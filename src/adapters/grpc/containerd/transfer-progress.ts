@@ -1,10 +1,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { pack } from '../../../client/containerd/packed.ts';
 import type { Descriptor } from '../../../domain/identity.ts';
 import { asRejection } from '../../../domain/rejection.ts';
 import type { Call } from '../../../engine/ports/api.ts';
 import type { TakenStream } from '../../../engine/ports/store/streaming.ts';
 import { ProgressSchema } from '../../../gen/containerd/types/transfer/progress_pb.ts';
-import { pack } from './packed.ts';
 
 type Report = Parameters<NonNullable<Call['report']>>[0];
 type Progress = MessageInitShape<typeof ProgressSchema>;

@@ -1,4 +1,5 @@
 import type { MessageShape } from '@bufbuild/protobuf';
+import { pack } from '../../../client/containerd/packed.ts';
 import { AbsolutePath } from '../../../domain/identity.ts';
 import { ImageReference } from '../../../domain/image-reference.ts';
 import { Rejection } from '../../../domain/rejection.ts';
@@ -13,7 +14,7 @@ import {
   type OCIRegistrySchema,
 } from '../../../gen/containerd/types/transfer/registry_pb.ts';
 import { invalid, parse } from '../parse.ts';
-import { pack, unpack } from './packed.ts';
+import { unpack } from './packed.ts';
 
 /** How long a client may take to give an account (milliseconds). */
 const accountMs = 30_000;

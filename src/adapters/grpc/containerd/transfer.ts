@@ -1,4 +1,5 @@
 import type { MessageShape } from '@bufbuild/protobuf';
+import { holds } from '../../../client/containerd/packed.ts';
 import { ImageName, Labels, type Namespace, Platform } from '../../../domain/identity.ts';
 import { Rejection } from '../../../domain/rejection.ts';
 import type { Store } from '../../../engine/ports/store/store.ts';
@@ -14,7 +15,7 @@ import {
 import { OCIRegistrySchema } from '../../../gen/containerd/types/transfer/registry_pb.ts';
 import type { CallContext, Service } from '../handlers.ts';
 import { invalid, parse } from '../parse.ts';
-import { holds, unpack } from './packed.ts';
+import { unpack } from './packed.ts';
 import { tenantOf } from './tenancy.ts';
 import { receivedBytes, sendBytes } from './transfer-bytes.ts';
 import { type ProgressTeller, progressOn } from './transfer-progress.ts';
