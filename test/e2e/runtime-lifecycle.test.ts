@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ContainerConfig } from '../../src/domain/container-config.ts';
@@ -126,6 +126,18 @@ describe.skipIf(missing).each<Keeping>(['shim', 'conmon'])(suite, (keeping) => {
     expect((await host.runtime.wait(task)).code).toBe(3);
     await expect(host.runtime.signal(task, 15)).rejects.toMatchObject({ code: 'not-found' });
     await host.runtime.delete(task);
+  });
+  it.each(['new', 'host'] as const)('kills every process in a pid namespace that is %s', async (pid) => {
+    const others = { network: 'new', ipc: 'new', uts: 'new', cgroup: 'new', user: 'host' } as const;
+    const config = sh('sleep 100 & sleep 100 & wait', { namespaces: { pid, ...others } });
+    const task = await host.create(`all-${pid}`, config);
+    await host.runtime.start(task);
+    await expect.poll(() => host.runtime.pids(task)).toHaveLength(3);
+    const pids = await host.runtime.pids(task);
+    await host.runtime.signal(task, 9, { all: true });
+    expect((await host.runtime.wait(task)).code).toBe(137);
+    await host.runtime.delete(task);
+    await expect.poll(() => pids.filter((each) => existsSync(`/proc/${each}`))).toEqual([]);
   });
   it('tells of a container that ran out of memory', async () => {
     const killed: string[] = [];

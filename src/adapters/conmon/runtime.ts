@@ -1,6 +1,7 @@
 import { closeSync, constants, existsSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Subject } from 'rxjs';
+import { z } from 'zod';
 import type { ExecId } from '../../domain/identity.ts';
 import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import { withJoinedNamespaces } from '../../engine/ports/joined-namespaces.ts';
@@ -24,7 +25,18 @@ import { endKept, purgeBundle } from './purge.ts';
 import { nameOf, type Tasks } from './tasks.ts';
 import { turns } from './turns.ts';
 
-const killed = 137;
+const SIGKILL = 9;
+const killed = 128 + SIGKILL;
+
+const Namespaces = z.object({
+  linux: z.object({ namespaces: z.array(z.object({ type: z.string(), path: z.string().optional() })) }),
+});
+
+/** Whether the container has a pid namespace of its own. */
+const hasOwnProcesses = (specification: string): boolean =>
+  Namespaces.parse(JSON.parse(specification)).linux.namespaces.some(
+    ({ type, path }) => type === 'pid' && path === undefined,
+  );
 
 const only = (what: string) => (): Promise<never> =>
   Promise.reject(
@@ -190,7 +202,10 @@ export const conmonRuntime = (
     wait: exitOf,
     async signal(task, signal, { execId, all = false } = {}) {
       const pid = tasks.known(task, execId).pid();
-      if (all && execId === undefined) await tasks.runtimeOf(task).killAll(signal);
+      const bundle = tasks.bundleOf(task);
+      // The kernel kills what is in a pid namespace with its first process.
+      const first = signal === SIGKILL && hasOwnProcesses(readSpecification(bundle));
+      if (all && execId === undefined && !first) await tasks.runtimeOf(task).killAll(signal);
       else sendSignal(pid, signal);
     },
     pause: async (task) => tasks.runtimeOf(alive(task)).pause(),
