@@ -63,7 +63,7 @@ export const runtimesTogether = (light: LightKeeper, shims: Keeper): Keeper => {
     pids: (task) => runtimeOf(task).pids(task),
     processes: (task) => runtimeOf(task).processes(task),
     stats: (task) => runtimeOf(task).stats(task),
-    delete: (task, execId) => runtimeOf(task).delete(task, execId),
+    delete: (task, execId, until) => runtimeOf(task).delete(task, execId, until),
     probe: async () => (await Promise.all([light.runtime.probe(), shims.runtime.probe()])).flat(),
     adopt: (task) => runtimeOf(task).adopt(task),
     purge: (task) => runtimeOf(task).purge(task),

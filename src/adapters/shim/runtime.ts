@@ -124,7 +124,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     }
   };
 
-  const deleteTask = async (task: TaskKey): Promise<void> => {
+  const deleteTask = async (task: TaskKey, until: 'freed' | 'gone'): Promise<void> => {
     const shim = shims.get(keyOf(task));
     if (shim === undefined) {
       await leaving.get(keyOf(task));
@@ -141,18 +141,20 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       }
       if (error.code !== 'not-found') throw error;
     }
-    sendAway(task, shim);
+    const gone = sendAway(task, shim);
+    if (until === 'gone') await gone;
   };
 
   /**
    * The process is freed and nothing of it is mounted; its shim and bundle, which nobody asks for any more, go by
    * themselves. A new task of the name waits for that.
    */
-  const sendAway = (task: TaskKey, shim: Shim): void => {
+  const sendAway = (task: TaskKey, shim: Shim): Promise<void> => {
     const key = keyOf(task);
     shims.delete(key);
     told.delete(key);
-    const gone = letGo(shim)
+    const gone = letGo(shim);
+    const over = gone
       .catch((error: unknown) => {
         options.logger.warn('a shim did not go as it was told; the next start of the daemon takes it away', {
           ...task,
@@ -160,7 +162,8 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
         });
       })
       .finally(() => leaving.delete(key));
-    leaving.set(key, gone);
+    leaving.set(key, over);
+    return gone;
   };
 
   const letGo = async (shim: Shim): Promise<void> => {
@@ -284,8 +287,8 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
         throw new Rejection('unavailable', `the shim of ${keyOf(task)} gave no metrics`);
       return anyValueOf(stats);
     },
-    async delete(task, execId) {
-      if (execId === undefined) return deleteTask(task);
+    async delete(task, execId, until = 'gone') {
+      if (execId === undefined) return deleteTask(task, until);
       const shim = shims.get(keyOf(task));
       if (shim === undefined) return;
       try {

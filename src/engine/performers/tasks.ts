@@ -80,7 +80,7 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
   const tearDown = async (task: TaskKey): Promise<undefined> => {
     // One of a client's has its streams with the client, and its root within the bundle.
     if (isClients(findTask(ledger.head.world.task, task.namespace, task.id))) {
-      await runtime.delete(task);
+      await runtime.delete(task, undefined, 'freed');
       return undefined;
     }
     await stdio.drained(task, drainPatience);

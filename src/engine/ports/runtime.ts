@@ -64,10 +64,12 @@ export interface Runtime {
   /** What the task uses, in the shim's own form. */
   stats(task: TaskKey): Promise<AnyValue>;
   /**
-   * Frees a stopped process; a task's shim and bundle go soon after by themselves, and a new task of the name waits for
-   * that. The rootfs stays mounted: the caller unmounts it. Nothing happens where all is gone.
+   * Frees a stopped process; for the task itself also its shim and bundle. The rootfs stays mounted: the
+   * caller unmounts it. Nothing happens where all is gone.
+   * @param until `freed`: what is left when the process is freed may go by itself afterwards; a new task of the name waits
+   *   for that. `gone` when absent
    */
-  delete(task: TaskKey, execId?: ExecId): Promise<void>;
+  delete(task: TaskKey, execId?: ExecId, until?: 'freed' | 'gone'): Promise<void>;
   /** Everything of this runtime on the host, named by the log or not. Asks all shims at once, each with a time limit. */
   probe(): Promise<readonly ProbedTask[]>;
   /** Takes up a live task that `probe` found. */
