@@ -1,3 +1,5 @@
+import { chownSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMounter } from '../../src/adapters/overlay/mounter.ts';
 import { createOverlayStore } from '../../src/adapters/overlay/store.ts';
@@ -25,6 +27,14 @@ describe('an overlay store', () => {
     store = createOverlayStore({ directory: dir.path });
   });
   afterAll(() => dir.remove());
+
+  it('gives the root of a tree to whom the root beneath belongs', async () => {
+    await store.create(id('below'), 'active');
+    chownSync(join(dir.path, 'snapshots/below/fs'), 100_000, 100_001);
+    await store.create(id('above'), 'active', [id('below')]);
+    const { uid, gid } = statSync(join(dir.path, 'snapshots/above/fs'));
+    expect([uid, gid]).toEqual([100_000, 100_001]);
+  });
 
   it('knows again which snapshot its mounts write to, and no other', () => {
     const mounts = (writable: boolean, ...parents: string[]) =>

@@ -1,9 +1,10 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import type { SnapshotId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { RootStore } from '../../engine/ports/snapshots.ts';
 import { openSnapshotDirectories } from '../snapshot-directories/directories.ts';
 import { hasCode } from '../syscalls/error.ts';
+import { lchown } from '../syscalls/ownership.ts';
 import { syncDirectoryAside } from '../syscalls/sync.ts';
 import { type OverlayDirectories, overlayDirectories } from './directories.ts';
 import { overlayFeatures } from './features.ts';
@@ -27,14 +28,25 @@ const makeDirectory = (path: string, mode: number): boolean => {
   }
 };
 
+/**
+ * The root of a tree belongs to whom it belongs to beneath, as in containerd: a client that gave a layer to the ids of a user
+ * namespace finds it so in what it builds on it.
+ */
+const inheritOwner = (parent: string, own: string): void => {
+  const { uid, gid } = lstatSync(parent);
+  if (uid !== 0 || gid !== 0) lchown(own, uid, gid);
+};
+
 const create = async (
   directories: OverlayDirectories,
   id: SnapshotId,
   kind: 'active' | 'view',
+  parent: SnapshotId | undefined,
 ): Promise<void> => {
   makeDirectory(directories.snapshot(id), 0o700);
   // the umask must not decide how a container sees its root
   if (makeDirectory(directories.fs(id), 0o755)) chmodSync(directories.fs(id), 0o755);
+  if (parent !== undefined) inheritOwner(directories.fs(parent), directories.fs(id));
   if (kind === 'active') makeDirectory(directories.work(id), 0o711);
   await Promise.all([directories.snapshot(id), directories.snapshots].map(syncDirectoryAside));
 };
@@ -57,7 +69,7 @@ export const createOverlayStore = (options: OverlayStoreOptions): RootStore => {
   return {
     capabilities: ['rebase'],
     directory,
-    create: (id, kind) => create(directories, id, kind),
+    create: (id, kind, [parent] = []) => create(directories, id, kind, parent),
     mounts: (id, parents, writable, ids) => overlayMounts(directories, id, parents, writable, features, ids),
     mapIds: async (id, ids) => tieToIdMap(directories, id, ids),
     writtenBy: (mounts) => writtenBy(directories, mounts),

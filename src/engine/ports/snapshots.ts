@@ -42,7 +42,7 @@ export interface SnapshotStore {
  * and becomes visible only when the caller's commit event names it.
  */
 export interface RootStore extends SnapshotStore {
-  /** Nothing is copied: parents are not looked at. */
+  /** Nothing is copied; the root belongs to whom that of the direct parent belongs to, where one is named. */
   create(id: SnapshotId, kind: 'active' | 'view', parents?: readonly SnapshotId[]): Promise<void>;
   /** @param ids shows the files of the parents under the ids of a user namespace: who is 0 on disk is its 0 */
   mounts(
