@@ -54,7 +54,7 @@ describe.skipIf(missing)(`a shim that is not runc's${missing ? ` (skipped: ${mis
     const out = join(temp.path, `${mode}.out`);
     writeFileSync(out, '');
     const { task, pid } = await make(mode, ['sh', '-c', 'echo started; sleep 100 & wait'], out);
-    expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(' T ');
+    expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(') T ');
     expect(readFileSync(out, 'utf8')).toBe('');
     expect(await runtime.start(task)).toEqual({ pid });
     await expect.poll(() => readFileSync(out, 'utf8')).toBe('started\n');
@@ -74,7 +74,7 @@ describe.skipIf(missing)(`a shim that is not runc's${missing ? ` (skipped: ${mis
     expect((await ended).code).toBe(137);
     await expect(runtime.signal(task, 9)).rejects.toMatchObject({ code: 'not-found' });
     await runtime.delete(task);
-    expect(existsSync(bundle(task))).toBe(false);
+    await expect.poll(() => existsSync(bundle(task))).toBe(false);
     expect(await runtime.probe()).toEqual([]);
   });
 

@@ -59,6 +59,8 @@ const toyTask = () => {
           resolve(ended);
         });
       });
+      // A signal to go on before it has stopped would be lost.
+      while (!readFileSync(`/proc/${pid()}/stat`, 'utf8').includes(') T ')) await sleep(5);
       return { pid: pid() };
     },
     start: async () => {
