@@ -44,7 +44,9 @@ const grpc = z.object({
 const ttrpc = z.object({
   address: optionalSocketPath()
     .prefault('')
-    .meta(about("Unix socket for events from outside, over ttrpc; '' is grpc.address with '.ttrpc' behind it.")),
+    .meta(
+      about("Unix socket for events from outside, over ttrpc; '' is grpc.address with '.ttrpc' behind it."),
+    ),
 });
 
 const cgroup = z.object({

@@ -43,7 +43,7 @@ it('tells of snapshotters what they can, and where they are', async () => {
 
 it('finds plugins by filters', async () => {
   expect(await ids('type==io.containerd.snapshotter.v1, id==overlayfs')).toEqual(['overlayfs']);
-  expect(await ids('capabilities.rebase')).toEqual(['overlayfs', 'native']);
+  expect(await ids('capabilities.rebase')).toEqual(['overlayfs']);
   expect(await ids('capabilities."on-failure"')).toEqual(['restart']);
   expect(await ids('id==content', 'id==scheduler')).toEqual(['content', 'scheduler', 'content']);
   expect(await ids('id==nothing')).toEqual([]);
