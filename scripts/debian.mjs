@@ -17,6 +17,7 @@ const packages = [
   { name: 'iproute2', commands: ['ip'] },
   { name: 'iptables', commands: ['iptables'] },
   { name: 'e2fsprogs', commands: ['mkfs.ext4'] },
+  { name: 'btrfs-progs', commands: ['btrfs', 'mkfs.btrfs'] },
   { name: 'isal', commands: ['igzip'] },
   { name: 'zstd', commands: ['zstd'] },
   { name: 'xz-utils', commands: ['xz'] },

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { btrfsMissing, createBtrfsStore } from './adapters/btrfs-snapshots/store.ts';
 import type { Config } from './adapters/config/schema.ts';
 import { createLayerDiffer } from './adapters/diff/differ.ts';
 import { createNativeStore } from './adapters/native-snapshots/store.ts';
@@ -48,11 +49,16 @@ export const openHostSnapshots = async (config: Config, logger: Logger): Promise
     [SnapshotterName.parse('overlayfs'), overlay],
     [SnapshotterName.parse('native'), createNativeStore({ directory: folder(config.root, 'native') })],
   ]);
+  const absent = new Map<SnapshotterName, string>();
+  const btrfs = SnapshotterName.parse('btrfs');
+  const why = await btrfsMissing(config.root);
+  if (why === undefined) local.set(btrfs, createBtrfsStore({ directory: folder(config.root, 'btrfs') }));
+  else absent.set(btrfs, why);
   const elsewhere = proxies(config.proxy_plugins, local, logger);
   return {
     ports: {
       snapshots: overlay,
-      snapshotters: { local, remote: elsewhere.remote, absent: new Map() },
+      snapshotters: { local, remote: elsewhere.remote, absent },
       layers,
       differ,
       differs: elsewhere.differs,

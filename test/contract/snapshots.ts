@@ -177,10 +177,13 @@ export const snapshotContract = (name: string, open: (directory: string) => Snap
       mkdirSync(target);
       targets.push(target);
       await mounter.mount(store.mounts(id('odd'), [], true), target);
-      expect(await mounter.under(dir.path)).toEqual([target]);
+      // one that is on a file system of its own stands below the prefix too
+      const others = async () =>
+        (await mounter.under(dir.path)).filter((point) => point !== join(dir.path, 'store'));
+      expect(await others()).toEqual([target]);
       expect(await mounter.under(`${dir.path}/a`)).toEqual([]);
       await mounter.unmount(target);
-      expect(await mounter.under(dir.path)).toEqual([]);
+      expect(await others()).toEqual([]);
     });
 
     it('unmounts a busy target, a stack of mounts, and what is not there', async () => {
