@@ -14,4 +14,10 @@ export const healthService = (services: readonly string[]): Service<typeof Healt
       `service '${service}' is not served here; there are ${services.join(', ')}`,
     );
   },
+  // What is served stays the same while the daemon runs; the stream ends with it.
+  async *watch({ service }, { signal }) {
+    const known = service === '' || services.includes(service);
+    yield { status: known ? Status.SERVING : Status.SERVICE_UNKNOWN };
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  },
 });

@@ -204,22 +204,32 @@ describe('the daemon', () => {
 
   it('answers health checks of any gRPC client', async () => {
     const raw = new Client(`unix://${served.path}`, credentials.createInsecure());
+    const encode = (service: string) =>
+      Buffer.from(toBinary(HealthCheckRequestSchema, create(HealthCheckRequestSchema, { service })));
+    const decode = (bytes: Buffer) => fromBinary(HealthCheckResponseSchema, bytes).status;
     const check = (service: string) =>
       new Promise((resolve, reject) => {
-        raw.makeUnaryRequest(
-          '/grpc.health.v1.Health/Check',
-          (text: string) =>
-            Buffer.from(
-              toBinary(HealthCheckRequestSchema, create(HealthCheckRequestSchema, { service: text })),
-            ),
-          (bytes: Buffer) => fromBinary(HealthCheckResponseSchema, bytes).status,
-          service,
-          (error, status) => (error ? reject(error) : resolve(status)),
+        raw.makeUnaryRequest('/grpc.health.v1.Health/Check', encode, decode, service, (error, status) =>
+          error ? reject(error) : resolve(status),
         );
+      });
+    /** The first word of a watch, which then goes on until its client leaves. */
+    const watched = (service: string) =>
+      new Promise((resolve, reject) => {
+        const call = raw.makeServerStreamRequest('/grpc.health.v1.Health/Watch', encode, decode, service);
+        let told: unknown;
+        call.on('data', (status) => {
+          told = status;
+          setTimeout(() => call.cancel(), 20);
+        });
+        call.once('end', () => reject(new Error('the watch ended by itself')));
+        call.on('error', ({ code }: { code?: number }) => (code === 1 ? resolve(told) : reject(code)));
       });
     expect(await check('')).toBe(HealthCheckResponse_ServingStatus.SERVING);
     expect(await check('shiplog.v1.Images')).toBe(HealthCheckResponse_ServingStatus.SERVING);
     expect(await failureOf(check('nobody'))).toMatchObject({ code: 5 });
+    expect(await watched('')).toBe(HealthCheckResponse_ServingStatus.SERVING);
+    expect(await watched('nobody')).toBe(HealthCheckResponse_ServingStatus.SERVICE_UNKNOWN);
     raw.close();
   });
 });
