@@ -327,7 +327,7 @@ export const ConfigSchema = z.object({
   proxy_plugins: named(
     /^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/,
     proxyPlugin,
-    "Parts that other daemons bring, by the name that clients use: type is snapshot, content or diff, address the daemon's unix socket.",
+    "Parts that other daemons bring, by the name that clients use: type is snapshot or diff (content is not taken: a warning), address the daemon's unix socket.",
     '[proxy_plugins.stargz]\ntype = "snapshot"\naddress = "/run/containerd-stargz-grpc/containerd-stargz-grpc.sock"',
   ),
   stream_processors: named(

@@ -80,14 +80,23 @@ const snapshotterPlugins = (
 };
 
 /** What Shiplog has of containerd's parts, and what it leaves out. */
-export const pluginsOf = (facts: DaemonFacts, snapshotters: Snapshotters): readonly Plugin[] => {
+export const pluginsOf = (
+  facts: DaemonFacts,
+  snapshotters: Snapshotters,
+  differs: readonly string[],
+): readonly Plugin[] => {
   const here = { ...plain, platforms: [facts.platform] };
   const stored = ['io.containerd.metadata.v1'];
   const all: readonly Plugin[] = [
     { ...plain, type: 'io.containerd.content.v1', id: 'content' },
     ...snapshotterPlugins(facts, snapshotters),
     { ...plain, type: 'io.containerd.metadata.v1', id: 'log' },
-    { ...here, type: 'io.containerd.differ.v1', id: 'walking', requires: stored },
+    ...['walking', ...differs].map((id) => ({
+      ...here,
+      type: 'io.containerd.differ.v1',
+      id,
+      requires: stored,
+    })),
     { ...plain, type: 'io.containerd.event.v1', id: 'exchange' },
     { ...plain, type: 'io.containerd.gc.v1', id: 'scheduler', requires: stored },
     {

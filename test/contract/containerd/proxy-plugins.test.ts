@@ -218,6 +218,8 @@ describe.skipIf(missing !== undefined)(`proxy plugins ${missing ?? ''}`, () => {
     await nobody.client(Leases).create({ id: 'others-work' });
     const { plugins: listed } = await nobody.client(Introspection).plugins({ filters: ['id==elsewhere'] });
     expect(listed).toMatchObject([{ type: 'io.containerd.snapshotter.v1', id: 'elsewhere' }]);
+    const found = await nobody.client(Introspection).plugins({ filters: ['id==theirs'] });
+    expect(found.plugins).toMatchObject([{ type: 'io.containerd.differ.v1', id: 'theirs' }]);
     await nobody[Symbol.asyncDispose]();
   });
 
