@@ -51,7 +51,7 @@ export const hostEvents = {
     example: { because: 'SIGTERM' },
   }),
   'divergence-found': defineEvent({
-    version: 1,
+    version: 2,
     order: 'record',
     says: 'The log and the host disagreed.',
     data: divergence,
@@ -61,6 +61,7 @@ export const hostEvents = {
       detail: 'no bytes on disk',
       repair: 'fetched again at the next pull',
     },
+    upcasts: [(data) => data],
   }),
   'recovery-finished': defineEvent({
     version: 1,
