@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLayerDiffer } from '../../src/adapters/diff/differ.ts';
@@ -240,6 +240,24 @@ describe.skipIf(missing !== undefined)(`a layer of differences ${missing ?? ''}`
     await expect(layerOf(differs().guided, { lower: [], upper })).rejects.toMatchObject({
       message: expect.stringMatching(/compare two trees: mount .*nowhere.*ENOENT/),
     });
+  });
+
+  it('leaves trees in no mount table, and what a crash left there goes with the next start', async () => {
+    const source = folder('source');
+    writeFileSync(join(source, 'here'), 'x');
+    const bind = [{ type: 'bind', source, options: ['rw', 'rbind'] }];
+    const opener = trees();
+    const tree = await opener.open(bind, { readonly: true });
+    expect(await mounter.under(dir.path)).toEqual([]);
+    expect(readdirSync(`/proc/self/fd/${tree.descriptor}`)).toEqual(['here']);
+    expect(() => writeFileSync(`/proc/self/fd/${tree.descriptor}/new`, 'x')).toThrow(/EROFS/);
+    await tree.close();
+    const left = folder('trees/t-left');
+    await mounter.mount(bind, left);
+    await opener.sweep();
+    expect(await mounter.under(dir.path)).toEqual([]);
+    expect(readdirSync(folder('trees'))).toEqual([]);
+    expect(readdirSync(source)).toEqual(['here']);
   });
 
   it('that nobody waits for any more is given up', async () => {
