@@ -63,6 +63,6 @@ describe.skipIf(missing !== undefined)(`ctr run with mapped ids${suffix}`, () =>
       told.push({ code, err: err, remapped });
     }
     expect(told[0]).toEqual(told[1]);
-    expect(told[0]).toEqual({ code: 0, err: "", remapped: 2 });
+    expect(told[0]).toEqual({ code: 0, err: '', remapped: 2 });
   }, 90_000);
 });
