@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type CliIo, write } from '../cli-io.ts';
 import { given } from '../container-flags/options.ts';
@@ -8,9 +8,11 @@ import type { Verb } from '../verb.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 
-const source = (file: string | undefined, io: CliIo): NodeJS.ReadableStream => {
+/** Opened at once, so that the daemon is not asked for an import of what is not there. */
+const source = async (file: string | undefined, io: CliIo): Promise<NodeJS.ReadableStream> => {
   if (file !== undefined && file !== '-') {
-    return createReadStream(resolve(io.cwd, file), { highWaterMark: CHUNK_BYTES });
+    const archive = await open(resolve(io.cwd, file));
+    return archive.createReadStream({ highWaterMark: CHUNK_BYTES });
   }
   if (io.stdin.isTTY) throw new UsageError('no archive: name a file, or pipe one into standard input');
   return io.stdin;
@@ -39,7 +41,7 @@ export const verb: Verb = {
       .action((file, flags) =>
         perform(async ({ io, namespace, client, signal }) => {
           if (file !== undefined && flags.input !== undefined) throw new UsageError('give one archive');
-          const archive = source(file ?? flags.input, io);
+          const archive = await source(file ?? flags.input, io);
           const options = { namespace, name: flags.name ?? '', ...given({ platform: flags.platform }) };
           const { names } = await (await client()).images.import(requests(options, archive), { signal });
           const prefix = flags.quiet ? '' : 'Loaded image: ';
