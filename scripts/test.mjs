@@ -16,10 +16,10 @@ const bail = process.argv.includes('--bail');
 /** Real mounts and processes are shared by these, so their files take turns. Minutes are the most a tier may take. */
 const tiers = [
   { name: 'unit', minutes: 5, flags: ['--no-isolate'] },
-  { name: 'contract', minutes: 5, flags: [] },
+  { name: 'contract', minutes: 8, flags: [] },
   { name: 'simulation', minutes: 5, flags: [] },
-  { name: 'crash', minutes: 10, flags: ['--no-file-parallelism'] },
-  { name: 'e2e', minutes: 15, flags: ['--no-file-parallelism'] },
+  { name: 'crash', minutes: 12, flags: ['--no-file-parallelism'] },
+  { name: 'e2e', minutes: 22, flags: ['--no-file-parallelism'] },
 ];
 
 const totals = { passed: 0, failed: 0, skipped: 0 };

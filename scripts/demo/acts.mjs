@@ -152,8 +152,8 @@ const free = async (host, image, layer) => {
   const verified = await host.shiplog(['verify']);
   check('the log is sound, and the views equal a replay of it', verified.code === 0, verified.stderr.trim());
   await host.must(['info']);
-  const left = [...host.shims(), ...host.mounts()];
-  check('no shim and no mount is left', left.length === 0, left.join(', '));
+  const left = [...host.keepers(), ...host.mounts()];
+  check('no conmon and no mount is left', left.length === 0, left.join(', '));
   check('the daemon stops when asked', (await host.stopDaemon()) === 0);
 };
 

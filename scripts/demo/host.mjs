@@ -204,10 +204,11 @@ export class DemoHost {
     throw new Error(`shiplog ${args[0]} ended with ${result.code}: ${result.stderr.trim()}`);
   }
 
-  shims() {
+  /** What holds containers. */
+  keepers() {
     return processesOf(this.directory)
       .map((pid) => `${pid} ${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()}`)
-      .filter((words) => words.includes('containerd-shim'));
+      .filter((words) => /containerd-shim|conmon/.test(words));
   }
 
   mounts() {

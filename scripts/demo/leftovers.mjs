@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Takes away by force whatever the demo may have left, whether or not a daemon is there to be asked: shims and what they
- * run, the stdio holder, mounts, control groups, sockets of shims, directories. All of it is found by the demo's own
- * directory, so nothing else can be hit.
+ * Takes away by force whatever the demo may have left, whether or not a daemon is there to be asked: conmons and shims with
+ * what they hold, mounts, control groups, sockets, directories. All of it is found by the demo's own directory, so nothing
+ * else can be hit.
  */
 /** What vanished while it was looked at, or is busy for a moment longer. */
 const gone = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EINVAL', 'ENOTDIR', 'EBUSY', 'ENODEV']);
@@ -60,16 +60,17 @@ export const mountsOf = (directory) =>
     .map((line) => line.split(' ')[4] ?? '')
     .filter((path) => isBelow(path, directory));
 
-/** Bundles of tasks: their folder's name is the container's id. */
-const bundlesOf = (directory) => {
-  const tasks = join(directory, 'run/io.containerd.runtime.v2.task');
-  return orElse([], () => readdirSync(tasks)).flatMap((namespace) =>
-    orElse([], () => readdirSync(join(tasks, namespace))).map((id) => ({
-      id,
-      path: join(tasks, namespace, id),
-    })),
-  );
-};
+/** Bundles of tasks, those of conmon and those of shims: their folder's name is the container's id. */
+const bundlesOf = (directory) =>
+  ['run/conmon', 'run/io.containerd.runtime.v2.task'].flatMap((folder) => {
+    const tasks = join(directory, folder);
+    return orElse([], () => readdirSync(tasks)).flatMap((namespace) =>
+      orElse([], () => readdirSync(join(tasks, namespace))).map((id) => ({
+        id,
+        path: join(tasks, namespace, id),
+      })),
+    );
+  });
 
 const removeShimSocket = ({ path }) => {
   const address = orElse('', () => readFileSync(join(path, 'address'), 'utf8')).trim();

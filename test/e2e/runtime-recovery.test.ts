@@ -122,6 +122,9 @@ describe.skipIf(missing).each<Keeping>(['shim', 'conmon'])(suite, (keeping) => {
     const score = (pid: number | 'self') => Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'));
     if (keeping === 'shim') expect(score(shims[0] ?? 'self')).toBe(score('self') + 1);
     for (const shim of shims) process.kill(shim, 'SIGSTOP');
+    // The kernel stops it when it gets round to it.
+    const isStopped = (pid: number) => / T /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+    await expect.poll(() => shims.every(isStopped)).toBe(true);
     await host.restart({ timeouts: { probe: 400 } });
     const begun = performance.now();
     const found = await host.runtime.probe();

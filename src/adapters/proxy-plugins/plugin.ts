@@ -6,7 +6,7 @@ import type { Namespace } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 
 /** Milliseconds between tries to reach a daemon that is down; a call in between fails at once. */
-const reconnect = { least: 200, most: 5000 };
+const reconnect = { least: 50, most: 500 };
 const maxMessageBytes = 16 * 1024 * 1024;
 
 export interface PluginOptions {
