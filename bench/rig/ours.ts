@@ -35,7 +35,9 @@ export const daemonArguments = (directory: string): readonly string[] => [
  */
 export const holderPid = (directory: string): number | undefined => {
   const lock = lockOf(join(directory, 'state', 'stdio'));
-  return existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : undefined;
+  const pid = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0;
+  // It may have gone by itself, and left the lock.
+  return pid > 0 && existsSync(`/proc/${pid}`) ? pid : undefined;
 };
 
 /** Starts the built shiplogd below `directory`. */
