@@ -199,7 +199,7 @@ const measure = async (events: number): Promise<void> => {
   print('events', events.toLocaleString('en'));
   print('log', `${(log / 1e9).toFixed(2)} GB`, `${segments} segments`);
   print('indexes', `${(index / 1e6).toFixed(0)} MB`, `${((index / log) * 100).toFixed(1)} %`);
-  print('building them, an event', Number.isNaN(built) ? 'were there' : `${built.toFixed(1)} µs`);
+  print('building them, an event', Number.isFinite(built) ? `${built.toFixed(1)} µs` : 'were there');
   print('', 'events', 'cold ms', 'warm ms', 'its cpu ms', 'again ms');
   for (const question of await questionsOf(directory)) {
     const cold = Array.from({ length: ROUNDS }, () => inProcess(directory, question, true));
