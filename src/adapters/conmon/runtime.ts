@@ -7,6 +7,7 @@ import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import { withJoinedNamespaces } from '../../engine/ports/joined-namespaces.ts';
 import type { ProbedTask, Runtime, TaskOrder } from '../../engine/ports/runtime.ts';
 import type { TaskKey } from '../../engine/ports/task-key.ts';
+import { turns } from '../../engine/ports/turns.ts';
 import { hasCode } from '../syscalls/error.ts';
 import {
   hasRecord,
@@ -23,7 +24,6 @@ import { givePipes, ownerOf } from './pipe-owner.ts';
 import { probeBundle } from './probe.ts';
 import { endKept, purgeBundle } from './purge.ts';
 import { nameOf, type Tasks } from './tasks.ts';
-import { turns } from './turns.ts';
 
 const SIGKILL = 9;
 const killed = 128 + SIGKILL;

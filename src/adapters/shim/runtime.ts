@@ -6,6 +6,7 @@ import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import { withJoinedNamespaces } from '../../engine/ports/joined-namespaces.ts';
 import type { ProbedTask, Runtime, TaskKey, TaskOrder } from '../../engine/ports/runtime.ts';
 import type { StdioPaths } from '../../engine/ports/stdio.ts';
+import { turns } from '../../engine/ports/turns.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
 import { Status } from '../../gen/containerd/v1/types/task_pb.ts';
 import { anyOf, anyValueOf } from './any.ts';
@@ -32,7 +33,6 @@ import { noTask, Shim } from './shim.ts';
 import { findShim } from './shim-binary.ts';
 import { asStartFailure } from './start-failure.ts';
 import { startShim } from './start-shim.ts';
-import { turns } from './turns.ts';
 
 /** Exit code of a process that SIGKILL ended. */
 const killed = 137;

@@ -3,11 +3,11 @@ import type { Timestamp as WireTimestamp } from '@bufbuild/protobuf/wkt';
 import { Timestamp } from '../../domain/identity.ts';
 import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import type { Exit, TaskKey } from '../../engine/ports/runtime.ts';
+import { turns } from '../../engine/ports/turns.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { ShimTimeouts } from './options.ts';
 import { connectTask, type TaskClient } from './task-client.ts';
-import { turns } from './turns.ts';
 
 /** How often a lost connection is made again before its shim counts as gone. */
 const reconnects = 3;
