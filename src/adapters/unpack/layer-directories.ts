@@ -2,14 +2,13 @@ import { lstatSync, readlinkSync } from 'node:fs';
 import { mkdir, unlink } from '../syscalls/entries.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { setXattr } from '../syscalls/xattr.ts';
+import { followLinks } from './follow-links.ts';
 import { LayerError, shownName } from './layer-error.ts';
 import type { LowerTrees } from './lower-trees.ts';
 import { finishPath, type Metadata } from './metadata.ts';
-import { baseOf, joinName, parentOf } from './names.ts';
+import { baseOf, parentOf } from './names.ts';
 import { NeedsParentsSignal } from './needs-parents.ts';
 
-/** Symlinks followed for one name, as the kernel's and Go's own bounds. */
-const LINKS = 255;
 /** What a directory gets that no layer describes; containerd's choice. */
 const UNDESCRIBED: Metadata = { mode: 0o755, uid: 0, gid: 0, xattrs: [] };
 /** Until all is in place only we may look, and no set-group-id bit hands its group down. */
@@ -111,28 +110,7 @@ export class LayerDirectories {
   }
 
   #follow(name: string): string {
-    const waiting = name.split('/').reverse();
-    let at = '';
-    let links = 0;
-    for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
-      if (part === '' || part === '.') continue;
-      if (part === '..') {
-        at = parentOf(at);
-        continue;
-      }
-      const next = joinName(at, part);
-      const target = this.#made.has(next) ? undefined : linkTarget(next);
-      if (target === undefined) {
-        at = next;
-        continue;
-      }
-      links += 1;
-      if (links > LINKS)
-        throw new LayerError(`'${shownName(name)}' leads through more than ${LINKS} symlinks`);
-      if (target.startsWith('/')) at = '';
-      waiting.push(...target.split('/').reverse());
-    }
-    return at;
+    return followLinks(name, (next) => (this.#made.has(next) ? undefined : linkTarget(next)));
   }
 
   #ensure(name: string): void {

@@ -1,11 +1,8 @@
 import { lstatSync, readlinkSync } from 'node:fs';
 import { mkdir } from '../syscalls/entries.ts';
+import { followLinks } from './follow-links.ts';
 import { cname } from './layer-directories.ts';
 import { LayerError, shownName } from './layer-error.ts';
-import { joinName, parentOf } from './names.ts';
-
-/** Symlinks followed for one name, as the kernel's and Go's own bounds. */
-const LINKS = 255;
 
 const statOf = (name: string) => lstatSync(Buffer.from(name, 'latin1'), { throwIfNoEntry: false });
 
@@ -20,28 +17,7 @@ export class TreeFolders {
   /** @throws LayerError where a file is in the way */
   resolve(name: string): string {
     if (this.#known.has(name)) return name;
-    const waiting = name.split('/').reverse();
-    let at = '';
-    let links = 0;
-    for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
-      if (part === '' || part === '.') continue;
-      if (part === '..') {
-        at = parentOf(at);
-        continue;
-      }
-      const next = joinName(at, part);
-      const target = this.#known.has(next) ? undefined : this.#enter(next);
-      if (target === undefined) {
-        at = next;
-        continue;
-      }
-      links += 1;
-      if (links > LINKS)
-        throw new LayerError(`'${shownName(name)}' leads through more than ${LINKS} symlinks`);
-      if (target.startsWith('/')) at = '';
-      waiting.push(...target.split('/').reverse());
-    }
-    return at;
+    return followLinks(name, (next) => (this.#known.has(next) ? undefined : this.#enter(next)));
   }
 
   /** A directory was made under this name, or found there. */
