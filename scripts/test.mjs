@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { setup } from './setup.mjs';
 
 /**
@@ -23,6 +23,8 @@ const tiers = [
 ];
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
+/** A line for each that failed, said again at the end: the runners' own output is far above by then. */
+const failures = [];
 let running;
 let interrupted = false;
 
@@ -58,24 +60,37 @@ const run = (command, args, minutes) =>
     });
   });
 
-const count = (good) => {
+const count = (what, good) => {
   totals[good ? 'passed' : 'failed'] += 1;
+  if (!good) failures.push(what);
   return good;
 };
 
-/** A file that could not even be loaded holds no failed test: it counts as one. */
-const addReport = (file, good) => {
-  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
+/** @returns a line for each test of a runner's report that failed: its file, its name, what it said first */
+const failedOf = (testResults) =>
+  testResults
+    .filter(({ status }) => status === 'failed')
+    .flatMap(({ name, message, assertionResults }) => {
+      const file = relative(root, name);
+      const failed = assertionResults.filter((result) => result.status === 'failed');
+      if (failed.length === 0) return [`${file}: ${message.split('\n')[0]}`];
+      return failed.map(
+        ({ fullName, failureMessages }) =>
+          `${file} > ${fullName}: ${(failureMessages[0] ?? '').split('\n')[0]}`,
+      );
+    });
+
+/** A file that could not even be loaded holds no failed test: it counts as one, and so does a runner that ended badly. */
+const addReport = (file, tier, good) => {
+  const { numPassedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
     readFileSync(file, 'utf8'),
   );
-  const unloaded = testResults.filter(
-    ({ status, assertionResults }) =>
-      status === 'failed' && assertionResults.every((result) => result.status !== 'failed'),
-  ).length;
-  const failed = numFailedTests + unloaded;
+  const failed = failedOf(testResults);
+  if (failed.length === 0 && !good) failed.push(`the ${tier} tier ended badly, with no test that failed`);
   totals.passed += numPassedTests;
   totals.skipped += numPendingTests + numTodoTests;
-  totals.failed += failed === 0 && !good ? 1 : failed;
+  totals.failed += failed.length;
+  failures.push(...failed);
 };
 
 const runTier = async ({ name, minutes, flags }, scratch) => {
@@ -88,24 +103,23 @@ const runTier = async ({ name, minutes, flags }, scratch) => {
     minutes,
   );
   try {
-    addReport(report, good);
+    addReport(report, name, good);
   } catch (error) {
-    if (!good) process.stderr.write(`test: the ${name} tier left no report: ${error.message}\n`);
-    totals.failed += good ? 0 : 1;
+    count(`the ${name} tier left no report: ${error.message}`, false);
   }
   return good;
 };
 
 const everything = async (scratch) => {
   const { missing } = setup({ forTests: true });
-  if (!count(await run('npm', ['run', '--silent', 'build'], 5))) return;
+  if (!count('npm run build', await run('npm', ['run', '--silent', 'build'], 5))) return;
   const checks = [
     ['tsc', ['-p', '.']],
     ['biome', ['check', '.']],
   ];
   for (const [name, args] of checks) {
     process.stdout.write(`\n== ${name}\n`);
-    if (!count(await run(bin(name), args, 5)) && bail) return;
+    if (!count(name, await run(bin(name), args, 5)) && bail) return;
   }
   for (const tier of tiers) {
     if ((!(await runTier(tier, scratch)) && bail) || interrupted) return;
@@ -128,10 +142,10 @@ const scratch = mkdtempSync(join(tmpdir(), 'shiplog-test-'));
 try {
   await everything(scratch);
 } catch (error) {
-  process.stderr.write(`test: ${error.message}\n`);
-  totals.failed += 1;
+  count(error.message, false);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
+if (failures.length > 0) process.stdout.write(`\nFailed:\n${failures.map((line) => `  ${line}\n`).join('')}`);
 process.exitCode = totals.failed === 0 ? 0 : 1;
 process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
