@@ -1,20 +1,38 @@
 import { ShiplogError } from '../../../client/shiplog-error.ts';
 import type { CliIo } from '../cli-io.ts';
+import { humanSize } from './units.ts';
 
-/** A bar on the terminal; nothing elsewhere. */
+/** How far a long work is: a bar on the terminal; nothing elsewhere. */
 export interface Meter {
-  show(checked: bigint, total: bigint): void;
+  /** @param total 0 where nobody knows it: then there is no bar, only how much is done */
+  show(done: bigint, total: bigint): void;
   stop(): void;
 }
 
+const amounts = {
+  events: (amount: number) => `${amount} events`,
+  bytes: humanSize,
+} satisfies Record<string, (amount: number) => string>;
+
 /** @param label what is being done, as `Verifying` */
-export const meter = async (stream: CliIo['stderr'], label: string, quiet: boolean): Promise<Meter> => {
+export const meter = async (
+  stream: CliIo['stderr'],
+  label: string,
+  unit: keyof typeof amounts,
+  quiet: boolean,
+): Promise<Meter> => {
   if (quiet || !stream.isTTY) return { show: () => undefined, stop: () => undefined };
   const { default: cliProgress } = await import('cli-progress');
+  const amount = amounts[unit];
+  let known = false;
   const bar = new cliProgress.SingleBar(
     {
       stream,
-      format: `${label} [{bar}] {percentage}% {value}/{total} events`,
+      format: (options, { progress, value, total }) => {
+        if (!known) return `${label} ${amount(value)}`;
+        const drawn = cliProgress.Format.BarFormat(progress, options);
+        return `${label} [${drawn}] ${Math.floor(progress * 100)}% ${amount(value)} of ${amount(total)}`;
+      },
       hideCursor: true,
       clearOnComplete: true,
       gracefulExit: false,
@@ -23,9 +41,10 @@ export const meter = async (stream: CliIo['stderr'], label: string, quiet: boole
   );
   bar.start(1, 0);
   return {
-    show: (checked, total) => {
-      bar.setTotal(Math.max(1, Number(total)));
-      bar.update(Number(checked));
+    show: (done, total) => {
+      known = total > 0n;
+      bar.setTotal(Math.max(1, Number(known ? total : done)));
+      bar.update(Number(done));
     },
     stop: () => bar.stop(),
   };

@@ -3,26 +3,41 @@ import { resolve } from 'node:path';
 import { type CliIo, write } from '../cli-io.ts';
 import { given } from '../container-flags/options.ts';
 import { UsageError } from '../exit-codes.ts';
+import { type Meter, meter } from '../output/meter.ts';
 import { parsePlatform } from '../parse/platform.ts';
 import type { Verb } from '../verb.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 
+interface Source {
+  readonly archive: NodeJS.ReadableStream;
+  /** 0 for a pipe. */
+  readonly bytes: bigint;
+}
+
 /** Opened at once, so that the daemon is not asked for an import of what is not there. */
-const source = async (file: string | undefined, io: CliIo): Promise<NodeJS.ReadableStream> => {
+const source = async (file: string | undefined, io: CliIo): Promise<Source> => {
   if (file !== undefined && file !== '-') {
     const archive = await open(resolve(io.cwd, file));
-    return archive.createReadStream({ highWaterMark: CHUNK_BYTES });
+    const { size: bytes } = await archive.stat({ bigint: true });
+    return { archive: archive.createReadStream({ highWaterMark: CHUNK_BYTES }), bytes };
   }
   if (io.stdin.isTTY) throw new UsageError('no archive: name a file, or pipe one into standard input');
-  return io.stdin;
+  return { archive: io.stdin, bytes: 0n };
 };
 
-async function* requests(options: { namespace: string; name: string }, archive: NodeJS.ReadableStream) {
+async function* requests(
+  options: { namespace: string; name: string },
+  { archive, bytes }: Source,
+  shown: Meter,
+) {
   yield { request: { case: 'options' as const, value: options } };
+  let sent = 0n;
   for await (const chunk of archive) {
     const data = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     yield { request: { case: 'data' as const, value: data } };
+    sent += BigInt(data.length);
+    shown.show(sent, bytes);
   }
 }
 
@@ -43,7 +58,11 @@ export const verb: Verb = {
           if (file !== undefined && flags.input !== undefined) throw new UsageError('give one archive');
           const archive = await source(file ?? flags.input, io);
           const options = { namespace, name: flags.name ?? '', ...given({ platform: flags.platform }) };
-          const { names } = await (await client()).images.import(requests(options, archive), { signal });
+          const shown = await meter(io.stderr, 'Importing', 'bytes', flags.quiet ?? false);
+          const images = (await client()).images;
+          const { names } = await images
+            .import(requests(options, archive, shown), { signal })
+            .finally(() => shown.stop());
           const prefix = flags.quiet ? '' : 'Loaded image: ';
           await write(io.stdout, names.map((name) => `${prefix}${name}\n`).join(''));
           return 0;

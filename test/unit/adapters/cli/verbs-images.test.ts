@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type FakeDaemon,
@@ -184,6 +185,42 @@ describe('import and export', () => {
       { format: 'docker', images: ['app:1'] },
     ]);
     temp.remove();
+  });
+
+  describe('on a terminal', () => {
+    // Bars are drawn ten times a second.
+    const drawn = () => sleep(250);
+    const onTerminal = (...argv: string[]) => {
+      const terminal = makeConsole({ tty: true });
+      terminal.stderr.isTTY = true;
+      return runCli(daemon.address, argv, terminal);
+    };
+    let temp: ReturnType<typeof makeTempDir>;
+    beforeEach(() => {
+      temp = makeTempDir('archive');
+      writeFileSync(`${temp.path}/a.tar`, Buffer.alloc(3_000_000, 1));
+    });
+    afterEach(() => temp.remove());
+
+    it('shows how much of an archive was sent', async () => {
+      daemon.import(async (requests) => {
+        for await (const request of requests) expect(request).toBeDefined();
+        await drawn();
+        return ['app:1'];
+      });
+      expect((await onTerminal('import', `${temp.path}/a.tar`)).stderr).toContain('100% 3MB of 3MB');
+      expect((await onTerminal('import', '-q', `${temp.path}/a.tar`)).stderr).toBe('');
+    });
+
+    it('shows how much of an archive has come', async () => {
+      daemon.stream('Images', 'export', async function* () {
+        yield { data: Buffer.alloc(1_500_000) };
+        await drawn();
+      });
+      const output = `${temp.path}/b.tar`;
+      expect((await onTerminal('export', '-o', output, 'app:1')).stderr).toContain('Exporting 1.5MB');
+      expect((await onTerminal('export', '-q', '-o', output, 'app:1')).stderr).toBe('');
+    });
   });
 
   it('leaves no file when the export fails', async () => {

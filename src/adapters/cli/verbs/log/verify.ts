@@ -42,7 +42,7 @@ export const verb: Verb = {
           const quiet = flags.quiet ?? false;
           const { ok, message, headHash, position } = await followCheck(
             (await client()).log.verify({ notes, vkeys }, { signal }),
-            await meter(io.stderr, 'Verifying', quiet),
+            await meter(io.stderr, 'Verifying', 'events', quiet),
           );
           const at = position === undefined ? {} : { Position: position };
           const row = { Ok: ok, Message: message, HeadHash: headHash, ...at };
