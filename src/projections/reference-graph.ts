@@ -285,10 +285,25 @@ export const disconnect = (graph: ReferenceGraph, edge: Edge, at: Position | und
   return draft;
 };
 
+/** Says of a node that an event took from it what kept it. */
+export const lose = (graph: ReferenceGraph, subject: Subject, at: Position): ReferenceGraph => {
+  const node = graph.nodes.get(subject);
+  return node === undefined
+    ? graph
+    : { ...graph, nodes: graph.nodes.set(subject, nodeOf(node, node.out, later(node.lost, at))) };
+};
+
 /** The edge by which a thing is kept by a keeper that it names. */
 export const backEdge = (graph: ReferenceGraph, keeper: Subject, bearer: Subject): Edge | undefined =>
   graph.nodes.get(keeper)?.out.get(outKey(backTo(bearer)));
 export const backTo = (bearer: Subject): NewEdge => ({ to: bearer, kind: 'back', byLabel: false });
+
+/** Whether a change takes from a node what kept it for its own sake, or some of the time that it was kept for. */
+export const standsLess = (old: ReferenceNode | undefined, made: NewNode): boolean => {
+  if (old === undefined || made.root) return false;
+  if (old.root) return true;
+  return old.rootUntil !== undefined && (made.rootUntil ?? 0) < old.rootUntil;
+};
 
 /**
  * Makes a node, or changes what it is and keeps. Edges that stay keep the position that made them.
@@ -304,7 +319,7 @@ export const put = (
 ): ReferenceGraph => {
   const draft: Draft = { ...graph };
   const old = graph.nodes.get(subject);
-  const lost = old?.root && !made.root ? at : later(old?.lost, made.lost);
+  const lost = standsLess(old, made) ? at : later(old?.lost, made.lost);
   const keys = edges.map(outKey);
   const taken: Edge[] = [];
   const given: Edge[] = [];

@@ -26,10 +26,12 @@ import {
   type EdgeKind,
   emptyGraph,
   keepersOf,
+  lose,
   type NewEdge,
   type NewNode,
   pinsOf,
   type ReferenceGraph,
+  standsLess,
 } from './reference-graph.ts';
 import { isNamed, standingOf } from './standing.ts';
 
@@ -138,9 +140,15 @@ const prepared = (
   return put(state, subjectOf(event), snapshotNode(event.data, labels), edges, event.position);
 };
 
+/** The edges among some that have no counterpart among others, which go to or come from the same things. */
+const without = (some: Iterable<Edge>, others: Iterable<Edge>, end: 'from' | 'to'): readonly Edge[] => {
+  const there = new Set([...others].map((edge) => edge[end]));
+  return [...some].filter((edge) => !there.has(edge[end]));
+};
+
 /**
  * A commit gives a snapshot another name. It keeps its parent, or is given one (layers are unpacked apart), and who leased its key leases what the key became; a
- * hold on the key itself stays as well, for the key may be used again.
+ * hold on the key itself stays as well, for the key may be used again. What else the key kept, or was kept by, is lost by it.
  */
 const committed = (state: References, event: EventOf<'snapshot-committed'>): References => {
   const { namespace, name, parent, labels } = event.data;
@@ -148,16 +156,23 @@ const committed = (state: References, event: EventOf<'snapshot-committed'>): Ref
   const made = { ...event.data, key: name };
   const to = snapshotSubject(made);
   const old = state.nodes.get(key);
-  const parents = [...(old?.out.values() ?? [])].filter(({ kind }) => kind === 'parent');
-  const leases = [...keepersOf(state, key)].filter(({ kind }) => kind === 'lease');
+  const held = [...(old?.out.values() ?? [])];
+  const keepers = [...keepersOf(state, key)];
   const node = snapshotNode(made, labels);
   const renamed = old?.lost === undefined ? node : { ...node, lost: old.lost };
   const edges = [...parentEdges(made, parent), ...labelEdges(namespace, labels, 'other')];
   let next = put(state, to, renamed, edges, event.position);
-  if (parent === undefined) for (const { since, ...edge } of parents) next = connect(next, to, edge, since);
-  for (const { from, kind } of leases) {
+  for (const { since, ...edge } of held) {
+    if (parent === undefined && edge.kind === 'parent') next = connect(next, to, edge, since);
+  }
+  for (const { from, kind } of keepers) {
+    if (kind !== 'lease') continue;
     next = connect(next, from, { to, kind, byLabel: false, via: key }, event.position);
   }
+  const kept = next.nodes.get(to)?.out.values() ?? [];
+  for (const edge of without(held, kept, 'to')) next = disconnect(next, edge, event.position);
+  const lessKept = standsLess(old, node) || without(keepers, keepersOf(next, to), 'from').length > 0;
+  if (lessKept) next = lose(next, to, event.position);
   return remove(next, key, undefined);
 };
 

@@ -172,6 +172,35 @@ describe('garbage', () => {
     expect(place(config)).toBeLessThan(place(chain));
     expect(why(state, blobOf(index))).toMatchObject({ exists: true, kept: false, freedBy: 14n });
   });
+  it('was freed by the event that took its own standing away, or some of its time', () => {
+    const until = (time: string) => ({ 'containerd.io/gc.expire': `${time}T00:00:00Z` });
+    const relabelled = (labels: Readonly<Record<string, string>>): EventInput => ({
+      type: 'blob-labelled',
+      data: { namespace: ns, digest: layer, labels },
+    });
+    const freedBy = (...events: readonly EventInput[]) => why(fold(...events), blobOf(layer)).freedBy;
+    expect(freedBy(blob(layer, { 'containerd.io/gc.root': '' }), relabelled({}))).toBe(1n);
+    expect(freedBy(blob(layer, until('2031-01-01')), relabelled({}))).toBe(1n);
+    const shortened = fold(blob(layer, until('2031-01-01')), relabelled(until('2001-01-01')));
+    expect(collectable(shortened, { now: wallAt(9) })).toMatchObject([{ digest: layer, freedBy: 1n }]);
+    const longer = fold(blob(layer, until('2001-01-01')), relabelled(until('2002-01-01')));
+    expect(collectable(longer, { now: wallAt(9) })[0]).not.toHaveProperty('freedBy');
+  });
+  it('was freed by the commit that gave its keeper, or itself, another name', () => {
+    const prepared = (key: string, more: object = {}): EventInput => ({
+      type: 'snapshot-prepared',
+      data: { ...at, key, id: key, kind: 'active', labels: {}, ...more },
+    });
+    const [container] = ran.slice(-1) as [EventInput];
+    const commit = {
+      type: 'snapshot-committed',
+      data: { ...at, key: 'c0ffee', name: 'top', usage: { bytes: 1, inodes: 1 }, labels: {} },
+    } as const;
+    const named = { labels: { 'containerd.io/gc.bref.snapshot.overlayfs': 'c0ffee' } };
+    const state = fold(prepared('base', named), prepared('c0ffee'), container, commit);
+    expect(why(state, snapshotOf('base'))).toMatchObject({ kept: false, freedBy: 3n });
+    expect(why(state, snapshotOf('top'))).toMatchObject({ kept: false, freedBy: 3n });
+  });
   it('is removed by commands that say what freed it', () => {
     const commands = removalCommands(collectable(fold(...pulled, untagged)));
     expect(commands).toHaveLength(5);
