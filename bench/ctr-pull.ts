@@ -5,8 +5,8 @@ import { runProgram } from '../test/support/child.ts';
 import { startContainerd } from '../test/support/containerd.ts';
 import { startRegistry } from '../test/support/registry-server.ts';
 import { type Ctr, ctrAt } from './rig/ctr.ts';
-import { type Figure, interleave, printFigures, timed } from './rig/figures.ts';
-import { pushDebian, pushLayered } from './rig/images.ts';
+import { type Bench, type Figure, interleave, timed } from './rig/figures.ts';
+import { pushDebian, pushLayered, sizeOf } from './rig/images.ts';
 import { startOurs } from './rig/ours.ts';
 import { withScratch } from './rig/scratch.ts';
 
@@ -24,9 +24,9 @@ const settled = async (...folders: readonly string[]): Promise<void> => {
  *
  * After each pull the image is removed and collected, and the disk is left to settle, outside of the time taken.
  */
-export const main = async (args: readonly string[]): Promise<void> => {
+export const main: Bench = (args) => {
   const rounds = Number(args[0] ?? 7);
-  await withScratch('ext4', async ({ directory, disk, later }) => {
+  return withScratch('ext4', async ({ directory, disk, later }) => {
     const registry = await startRegistry(join(directory, 'registry'));
     later(registry.stop);
     const peer = await startContainerd(join(disk, 'peer'));
@@ -41,20 +41,19 @@ export const main = async (args: readonly string[]): Promise<void> => {
       return took;
     };
     const figures: Figure[] = [];
-    for (const [name, push] of [
-      ['debian', pushDebian],
-      ['layered', pushLayered],
+    for (const [name, folder, push] of [
+      ['ctr images pull, one layer', 'debian', pushDebian],
+      ['ctr images pull, four layers', 'layered', pushLayered],
     ] as const) {
-      const image = `${registry.host}/${name}:latest`;
-      const { layers } = await push(join(directory, name), image);
+      const image = `${registry.host}/${folder}:latest`;
+      const detail = sizeOf(await push(join(directory, folder), image));
       const taken = await interleave(
         rounds,
         pulled(ctrAt(ours.address), image, [join(bytes, 'snapshots'), join(bytes, 'removed')]),
         pulled(ctrAt(peer.address), image, [peer.snapshots]),
       );
-      const what = `ctr images pull of ${layers.length} layer${layers.length === 1 ? '' : 's'}`;
-      figures.push({ name: what, unit: 'ms', ...taken, bar: { of: 'ratio', most: 0.8 } });
+      figures.push({ name, detail, unit: 'ms', ...taken });
     }
-    printFigures(`Pull and unpack onto fresh ext4 by ctr, ${rounds} rounds in turns`, figures);
+    return [{ title: `Pull and unpack onto fresh ext4 by ctr, ${rounds} rounds in turns`, figures }];
   });
 };

@@ -11,7 +11,7 @@ import { factOf } from '../src/engine/facts.ts';
 import { folded } from '../src/engine/fold.ts';
 import type { Log } from '../src/engine/ports/log.ts';
 import { emptyViews } from '../src/engine/views.ts';
-import { median, quantile } from './rig/figures.ts';
+import type { Bench, Figure } from './rig/figures.ts';
 import { copyHistory, sharedHistory } from './rig/host-history.ts';
 
 /**
@@ -67,17 +67,12 @@ const measure = async ({ act, busy, wall }: Row): Promise<void> => {
   wall.push(((performance.now() - began) * 1000) / events);
 };
 
-const cells = ({ name, busy, wall }: Row): readonly string[] => {
-  const time = (part: number) => quantile(busy, part).toFixed(2);
-  const rate = (of: readonly number[]) => `${Math.round(1e6 / median(of)).toLocaleString('en')}/s`;
-  return [name, `${time(0.5)} µs (${time(0.25)}–${time(0.75)})`, rate(busy), rate(wall)];
-};
+const figuresOf = ({ name, busy, wall }: Row): readonly Figure[] => [
+  { name, unit: '/s', ours: wall.map((us) => 1e6 / us) },
+  { name: `${name}: processor time of an event`, unit: 'µs', ours: busy },
+];
 
-const print = (rows: readonly (readonly string[])[]): void => {
-  for (const row of rows) process.stdout.write(`| ${row.join(' | ')} |\n`);
-};
-
-export const main = async (args: readonly string[]): Promise<void> => {
+export const main: Bench = async (args) => {
   const events = Number(args[0] ?? 1_000_000);
   const containers = Number(args[1] ?? 200);
   const rounds = Number(args[2] ?? 3);
@@ -97,14 +92,8 @@ export const main = async (args: readonly string[]): Promise<void> => {
       for (const one of rows) await measure(round === 0 ? { ...one, busy: [], wall: [] } : one);
     }
     await log.close();
-    process.stdout.write(
-      `\nA replay of ${log.durable} events, ${containers} containers, ${rounds} rounds\n\n`,
-    );
-    print([
-      ['', 'time of an event', 'of processor time', 'by the clock'],
-      ['---', '---', '---', '---'],
-      ...rows.map(cells),
-    ]);
+    const many = `${log.durable.toLocaleString('en')} events, ${containers} containers`;
+    return [{ title: `A replay of ${many}, ${rounds} rounds`, figures: rows.flatMap(figuresOf) }];
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -10,7 +10,7 @@ import type { Recorded, Subject } from '../src/domain/envelope.ts';
 import { position } from '../src/domain/identity.ts';
 import type { LogQuery } from '../src/domain/log-query.ts';
 import type { Log } from '../src/engine/ports/log.ts';
-import { quantile } from './rig/figures.ts';
+import type { Bench, Figure } from './rig/figures.ts';
 import { copyHistory, sharedHistory } from './rig/host-history.ts';
 
 /**
@@ -18,10 +18,6 @@ import { copyHistory, sharedHistory } from './rig/host-history.ts';
  * that has just opened the log, then again by the same. Pages of the files are in memory for `warm`; for `cold` the
  * kernel was told to drop them before the log was opened (opening reads the last segment, so that one is in memory).
  */
-
-const print = (label: string, ...values: string[]): void => {
-  process.stdout.write(`${label.padEnd(44)}${values.map((value) => value.padStart(16)).join('')}\n`);
-};
 
 /** Builds what is missing, in this process, so that it can be timed. @returns microseconds for each event of those */
 const buildMissing = async (directory: string): Promise<number> => {
@@ -84,7 +80,7 @@ const questionsOf = async (directory: string): Promise<readonly Question[]> => {
   const cause = BigInt(some.meta.causation ?? some.position);
   return [
     { name: 'history of a container, early', queries: [{ subjects: [early.subject] }] },
-    { name: 'history of a container, middle', queries: [{ subjects: [middle.subject] }] },
+    { name: 'history of a container', queries: [{ subjects: [middle.subject] }] },
     { name: 'history of a container, late', queries: [{ subjects: [late.subject] }] },
     { name: 'history of an image', queries: [{ subjects: [image.subject] }] },
     {
@@ -116,7 +112,10 @@ const questionsOf = async (directory: string): Promise<readonly Question[]> => {
   ];
 };
 
-const ask = async (log: Log, { queries, backward = false, first = Number.POSITIVE_INFINITY }: Question) => {
+const answer = async (
+  log: Log,
+  { queries, backward = false, first = Number.POSITIVE_INFINITY }: Question,
+) => {
   const started = performance.now();
   const used = process.cpuUsage();
   let found = 0;
@@ -143,26 +142,26 @@ interface Answer {
   readonly again: Asked;
 }
 
-/** In a process of its own: opens the log and asks. */
-const child = async (directory: string, question: Question): Promise<void> => {
+/** In a process of its own: opens the log and asks. @param text a question as JSON */
+export const ask = async (directory: string, text: string): Promise<void> => {
+  const question = JSON.parse(text, revived) as Question;
   const started = performance.now();
   const log = await openFileLog({ directory });
   const openMs = performance.now() - started;
-  const first = await ask(log, question);
-  const again = await ask(log, question);
+  const first = await answer(log, question);
+  const again = await answer(log, question);
   await log.close();
   process.stdout.write(JSON.stringify({ openMs, first, again } satisfies Answer));
 };
 
 const inProcess = (directory: string, question: Question, cold: boolean): Answer => {
   if (cold) spawnSync('sh', ['-c', 'sync; echo 3 > /proc/sys/vm/drop_caches']);
-  const args = [...process.execArgv, '-e', 'require(process.argv[1]).main(process.argv.slice(2))'];
+  const args = [...process.execArgv, '-e', 'require(process.argv[1]).ask(...process.argv.slice(2))'];
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
     [
       ...args.filter((arg, at) => args.indexOf(arg) === at),
       import.meta.filename,
-      '--ask',
       directory,
       JSON.stringify(question, bigints),
     ],
@@ -177,18 +176,22 @@ const revived = (_: string, value: unknown): unknown =>
   typeof value === 'string' && /^\d+n$/.test(value) ? BigInt(value.slice(0, -1)) : value;
 
 const ROUNDS = 3;
-const median = (values: readonly number[]): string => {
-  const [low, high] = [quantile(values, 0.5), Math.max(...values)];
-  return `${low.toFixed(0)} (${high.toFixed(0)})`;
+const figuresOf = (directory: string, question: Question): readonly Figure[] => {
+  const rounds = (cold: boolean) =>
+    Array.from({ length: ROUNDS }, () => inProcess(directory, question, cold));
+  const [cold, warm] = [rounds(true), rounds(false)];
+  const detail = `${warm[0]?.first.found ?? 0} events found`;
+  const { name } = question;
+  return [
+    { name: `${name}, cold`, detail, unit: 'ms', ours: cold.map(({ first }) => first.ms) },
+    { name: `${name}, warm`, unit: 'ms', ours: warm.map(({ first }) => first.ms) },
+    { name: `${name}, again`, unit: 'ms', ours: warm.map(({ again }) => again.ms) },
+    { name: `${name}: processor time`, unit: 'ms', ours: warm.map(({ first }) => first.cpuMs) },
+  ];
 };
 
-export const main = async (args: readonly string[]): Promise<void> => {
-  const [what = '10000000', directory = '', question = ''] = args;
-  if (what === '--ask') return child(directory, JSON.parse(question, revived) as Question);
-  await measure(Number(what));
-};
-
-const measure = async (events: number): Promise<void> => {
+export const main: Bench = async (args) => {
+  const events = Number(args[0] ?? 10_000_000);
   const history = await sharedHistory(events);
   // Kept, as the history is: indexes of ten million events take minutes.
   const directory = `${history}-indexed`;
@@ -196,22 +199,16 @@ const measure = async (events: number): Promise<void> => {
   const built = await buildMissing(directory);
   const [log, index] = [bytesOf(directory, '.segment'), bytesOf(directory, '.index')];
   const segments = readdirSync(directory).filter((name) => name.endsWith('.segment')).length;
-  print('events', events.toLocaleString('en'));
-  print('log', `${(log / 1e9).toFixed(2)} GB`, `${segments} segments`);
-  print('indexes', `${(index / 1e6).toFixed(0)} MB`, `${((index / log) * 100).toFixed(1)} %`);
-  print('building them, an event', Number.isFinite(built) ? `${built.toFixed(1)} µs` : 'were there');
-  print('', 'events', 'cold ms', 'warm ms', 'its cpu ms', 'again ms');
-  for (const question of await questionsOf(directory)) {
-    const cold = Array.from({ length: ROUNDS }, () => inProcess(directory, question, true));
-    const warm = Array.from({ length: ROUNDS }, () => inProcess(directory, question, false));
-    print(
-      question.name,
-      String(warm[0]?.first.found),
-      median(cold.map(({ first }) => first.ms)),
-      median(warm.map(({ first }) => first.ms)),
-      median(warm.map(({ first }) => first.cpuMs)),
-      median(warm.map(({ again }) => again.ms)),
-    );
-  }
-  print('', 'medians of', String(ROUNDS), '(the worst)');
+  const building = Number.isFinite(built) ? `; making them took ${built.toFixed(1)} µs an event` : '';
+  const questions = await questionsOf(directory);
+  return [
+    {
+      title: `Questions to a log of ${events.toLocaleString('en')} events, ${ROUNDS} rounds`,
+      figures: questions.flatMap((question) => figuresOf(directory, question)),
+      notes: [
+        `The log is ${(log / 1e9).toFixed(2)} GB in ${segments} segments, its indexes ${(index / 1e6).toFixed(0)} MB ` +
+          `(${((index / log) * 100).toFixed(1)} %)${building}.`,
+      ],
+    },
+  ];
 };

@@ -13,6 +13,8 @@ import type { Log } from '../src/engine/ports/log.ts';
 import { Replicator } from '../src/engine/replicator.ts';
 import { openWriteThroughLog } from '../src/engine/write-through-log.ts';
 import { startEventStoreServer } from '../test/support/eventstoredb-server.ts';
+import type { Bench, Figure } from './rig/figures.ts';
+import { median, quantile } from './rig/statistics.ts';
 
 /**
  * What the log takes and gives over KurrentDB's protocol: `npm run bench -- kurrentdb [SECONDS] [EVENTS]`.
@@ -21,37 +23,37 @@ import { startEventStoreServer } from '../test/support/eventstoredb-server.ts';
  * this is what the adapter, gRPC and loopback cost, and no figure of KurrentDB. With KURRENTDB_URL set it is measured
  * against that server instead, on a stream `shiplog-bench-…` that stays there.
  */
-export const main = async (args: readonly string[]): Promise<void> => {
+export const main: Bench = async (args) => {
   const seconds = Number(args[0] ?? 3);
   const count = Number(args[1] ?? 50_000);
   const url = process.env.KURRENTDB_URL;
   const server = url === undefined ? await startEventStoreServer() : undefined;
   const connectionString = url ?? `esdb://127.0.0.1:${server?.direct}?tls=false`;
   const hostId = `bench-${process.pid}-${Date.now()}`;
-  print(
-    url === undefined ? 'server of the tests, in this process, in memory' : 'server of KURRENTDB_URL',
-    '',
-  );
   const log = await openEventStoreLog({ connectionString, hostId });
-  for (const appenders of [1, 16, 256]) await appending(log, appenders, seconds);
+  const figures: Figure[] = [];
+  for (const appenders of [1, 16, 256]) figures.push(...(await appending(log, appenders, seconds)));
   while (log.head < count) {
     const batch = Array.from({ length: 500 }, (_, n) => sample(n));
     await log.append(batch, log.head);
   }
-  const total = Number(log.head);
-  for (const backward of [false, true]) {
-    const start = performance.now();
-    let read = 0;
-    for await (const batch of log.read({ backward })) read += batch.length;
-    if (read !== total) throw new Error(`read ${read} of ${total} events`);
-    print(`reading ${backward ? 'backward' : 'forward'}`, rate(read, start));
-  }
-  await catchingUp(connectionString, hostId, total);
+  for (const backward of [false, true]) figures.push(await reading(log, backward));
+  figures.push(await catchingUp(connectionString, hostId, Number(log.head)));
   await log.close();
-  await replica(connectionString, `${hostId}-replica`, count);
-  await primary(connectionString, `${hostId}-primary`, seconds);
+  figures.push(...(await replica(connectionString, `${hostId}-replica`, count)));
+  figures.push(...(await primary(connectionString, `${hostId}-primary`, seconds)));
   await server?.close();
-  print('resident memory at the end', `${Math.round(process.memoryUsage.rss() / 1e6)} MB`);
+  const where =
+    url === undefined ? 'the server of the tests, in this process, in memory' : 'a server of its own';
+  return [{ title: `KurrentDB's protocol, against ${where}`, figures }];
+};
+
+const reading = async (log: Log, backward: boolean): Promise<Figure> => {
+  const start = performance.now();
+  let read = 0;
+  for await (const batch of log.read({ backward })) read += batch.length;
+  if (read !== Number(log.head)) throw new Error(`read ${read} of ${log.head} events`);
+  return { name: `reading ${backward ? 'backward' : 'forward'}`, unit: '/s', ours: [perSecond(read, start)] };
 };
 
 const inFiles = async <T>(use: (local: Log) => Promise<T>): Promise<T> => {
@@ -71,7 +73,7 @@ const place = () => 'the bench';
 const jitter = Math.random;
 
 /** A replica that begins with nothing: what a host ships in an hour of outage, and more. */
-const replica = (connectionString: string, hostId: string, count: number): Promise<void> =>
+const replica = (connectionString: string, hostId: string, count: number): Promise<readonly Figure[]> =>
   inFiles(async (local) => {
     while (local.head < count) {
       await local.append(
@@ -86,22 +88,23 @@ const replica = (connectionString: string, hostId: string, count: number): Promi
     const start = performance.now();
     shipper.start();
     while ((await shipper.status()).lagEvents > 0n) await clock.sleep(5);
-    print(
-      `replica catching up, ${Number(local.head).toLocaleString('en')} events`,
-      rate(Number(local.head), start),
-    );
+    const shipped = perSecond(Number(local.head), start);
+    const detail = `${Number(local.head).toLocaleString('en')} events`;
     const latencies: number[] = [];
     for (const until = performance.now() + 1000; performance.now() < until; ) {
       const begin = performance.now();
       await local.append([sample(0)], local.head);
       latencies.push(performance.now() - begin);
     }
-    print('append to the files while they are shipped, median', `${median(latencies)} µs`);
     await shipper.stop(5000);
+    return [
+      { name: 'replica catching up', detail, unit: '/s', ours: [shipped] },
+      { name: 'append to the files while they are shipped', unit: 'ms', ours: [median(latencies)] },
+    ];
   });
 
 /** What a command waits for. */
-const primary = (connectionString: string, hostId: string, seconds: number): Promise<void> =>
+const primary = (connectionString: string, hostId: string, seconds: number): Promise<readonly Figure[]> =>
   inFiles(async (local) => {
     const remote = await openEventStoreLog({ connectionString, hostId });
     const log = await openWriteThroughLog({
@@ -110,12 +113,11 @@ const primary = (connectionString: string, hostId: string, seconds: number): Pro
         throw reason;
       },
     });
-    for (const appenders of [1, 16]) await appending(log, appenders, seconds, 'primary, ');
+    const figures: Figure[] = [];
+    for (const appenders of [1, 16]) figures.push(...(await appending(log, appenders, seconds, 'primary, ')));
     await log.close();
+    return figures;
   });
-
-const median = (values: number[]): number =>
-  Math.round((values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0) * 1000);
 
 /** As large as a typical event of ours: about 370 bytes of JSON. */
 const sample = (n: number): Envelope => ({
@@ -131,13 +133,14 @@ const sample = (n: number): Envelope => ({
   },
 });
 
-const print = (label: string, value: string): void => {
-  process.stdout.write(`${label.padEnd(52)}${value.padStart(14)}\n`);
-};
-const rate = (count: number, since: number): string =>
-  `${Math.round((count / (performance.now() - since)) * 1000).toLocaleString('en')}/s`;
+const perSecond = (count: number, since: number): number => (count / (performance.now() - since)) * 1000;
 
-const appending = async (log: Log, appenders: number, seconds: number, what = ''): Promise<void> => {
+const appending = async (
+  log: Log,
+  appenders: number,
+  seconds: number,
+  what = '',
+): Promise<readonly Figure[]> => {
   const latencies: number[] = [];
   const start = performance.now();
   const one = async (): Promise<void> => {
@@ -149,23 +152,26 @@ const appending = async (log: Log, appenders: number, seconds: number, what = ''
     }
   };
   await Promise.all(Array.from({ length: appenders }, one));
-  const value = rate(latencies.length, start);
-  const sorted = Float64Array.from(latencies).sort();
-  const [p50 = 0, p99 = 0] = [0.5, 0.99].map((part) => sorted[Math.floor(sorted.length * part)]);
-  const words = `p50 ${Math.round(p50 * 1000)} µs, p99 ${Math.round(p99 * 1000)} µs`;
-  print(`${what}${appenders} appender${appenders === 1 ? '' : 's'} (${words})`, value);
+  const name = `${what}${appenders} appender${appenders === 1 ? '' : 's'}`;
+  return [
+    { name, unit: '/s', ours: [perSecond(latencies.length, start)] },
+    { name: `${name}: p50`, unit: 'ms', ours: [quantile(latencies, 0.5)] },
+    { name: `${name}: p99`, unit: 'ms', ours: [quantile(latencies, 0.99)] },
+  ];
 };
 
-const catchingUp = async (connectionString: string, hostId: string, total: number): Promise<void> => {
+const catchingUp = async (connectionString: string, hostId: string, total: number): Promise<Figure> => {
   const ending = new AbortController();
   const { signal } = ending;
   const start = performance.now();
-  let seen = 0;
+  let [seen, rate] = [0, 0];
   for await (const _ of followHost({ connectionString, hostId, from: position(0n), signal })) {
     seen += 1;
     if (seen === total) {
-      print(`catching up with a subscription, ${total.toLocaleString('en')} events`, rate(seen, start));
+      rate = perSecond(seen, start);
       ending.abort();
     }
   }
+  const detail = `${total.toLocaleString('en')} events`;
+  return { name: 'catching up with a subscription', detail, unit: '/s', ours: [rate] };
 };

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startContainerd } from '../test/support/containerd.ts';
-import { type Figure, printFigures } from './rig/figures.ts';
+import type { Bench, Figure } from './rig/figures.ts';
 import { holderPid, startOurs } from './rig/ours.ts';
 import { residentMB } from './rig/processes.ts';
 import { withScratch } from './rig/scratch.ts';
@@ -11,10 +11,10 @@ import { withScratch } from './rig/scratch.ts';
  *
  *     npm run bench -- memory [SECONDS] [ROUNDS]
  */
-export const main = async (args: readonly string[]): Promise<void> => {
+export const main: Bench = (args) => {
   const seconds = Number(args[0] ?? 6);
   const rounds = Number(args[1] ?? 3);
-  await withScratch('ext4', async ({ disk }) => {
+  return withScratch('ext4', async ({ disk }) => {
     const taken = { ours: [] as number[], holder: [] as number[], peer: [] as number[] };
     for (let round = 0; round < rounds; round += 1) {
       const own = join(disk, `ours${round}`);
@@ -29,11 +29,11 @@ export const main = async (args: readonly string[]): Promise<void> => {
       await ours.stop();
     }
     const figures: Figure[] = [
-      { name: 'idle daemon', unit: 'MB', ours: taken.ours, peer: taken.peer, bar: { of: 'ours', most: 90 } },
+      { name: 'idle daemon', unit: 'MB', ours: taken.ours, peer: taken.peer },
       ...(taken.holder.length === 0
         ? []
         : [{ name: 'beside it: the holder of streams', unit: 'MB', ours: taken.holder } as const]),
     ];
-    printFigures(`Resident memory, ${seconds} s after the start, ${rounds} rounds`, figures);
+    return [{ title: `Resident memory, ${seconds} s after the start, ${rounds} rounds`, figures }];
   });
 };

@@ -8,7 +8,8 @@ import { Version } from '../src/gen/containerd/services/version/v1/version_pb.ts
 import { runProgram } from '../test/support/child.ts';
 import { startContainerd } from '../test/support/containerd.ts';
 import { type BareCaller, connectBare } from './rig/bare-caller.ts';
-import { type Load, loaded, printLoads } from './rig/loads.ts';
+import type { Bench, Figure } from './rig/figures.ts';
+import { figuresOfLoads, type Load, loaded } from './rig/loads.ts';
 import { startOurs } from './rig/ours.ts';
 import { withScratch } from './rig/scratch.ts';
 
@@ -53,11 +54,6 @@ const operationsWith = (spec: Uint8Array): Readonly<Record<string, Operation>> =
   'leases list of one': (caller) => caller.call(Leases.method.list, { filters: [`id==lease-${standing}`] }),
 });
 
-const barsOf = (name: string, clients: number) => {
-  if (!name.includes('create')) return name.includes('get') ? { rate: 0.6 } : {};
-  return clients === 1 ? { rate: 1.5 } : { rate: 3, p99: 0.5 };
-};
-
 /**
  * Operations on metadata through the gRPC API, each client on a connection of its own with a call at a time, beside
  * containerd's in turns.
@@ -67,10 +63,10 @@ const barsOf = (name: string, clients: number) => {
  * Each turn of one side is so many seconds of one operation. The clients live in this process and do as little as can be
  * done (rig/bare-caller.ts), so that the servers are what is measured. Containers have the specification that `ctr` makes.
  */
-export const main = async (args: readonly string[]): Promise<void> => {
+export const main: Bench = (args) => {
   const rounds = Number(args[0] ?? 5);
   const ms = Number(args[1] ?? 1) * 1000;
-  await withScratch('ext4', async ({ disk, later }) => {
+  return withScratch('ext4', async ({ disk, later }) => {
     const containerd = await startContainerd(join(disk, 'peer'));
     later(containerd.stop);
     const ours = await startOurs(join(disk, 'ours'));
@@ -99,7 +95,7 @@ export const main = async (args: readonly string[]): Promise<void> => {
       await caller.call(Leases.method.create, { id: `lease-${standing}` });
       caller.close();
     }
-    const rows = [];
+    const figures: Figure[] = [];
     for (const clients of [1, 16]) {
       for (const [name, once] of Object.entries(operations)) {
         const taken = { ours: [] as Load[], peer: [] as Load[] };
@@ -109,9 +105,10 @@ export const main = async (args: readonly string[]): Promise<void> => {
           taken.ours.push(a);
           taken.peer.push(b);
         }
-        rows.push({ name, clients, ours: taken.ours, peer: taken.peer, bars: barsOf(name, clients) });
+        const who = clients === 1 ? '1 client' : `${clients} clients`;
+        figures.push(...figuresOfLoads(`${name}, ${who}`, taken.ours, taken.peer));
       }
     }
-    printLoads(`Metadata through the API, ${rounds} rounds of ${ms} ms in turns`, rows);
+    return [{ title: `Metadata through the API, ${rounds} rounds of ${ms} ms in turns`, figures }];
   });
 };

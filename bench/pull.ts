@@ -1,12 +1,11 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runProgram } from '../test/support/child.ts';
 import { type PrivateContainerd, startContainerd } from '../test/support/containerd.ts';
-import type { Layout } from '../test/support/oci-layout.ts';
 import { startRegistry } from '../test/support/registry-server.ts';
-import { type Figure, interleave, printFigures, timed } from './rig/figures.ts';
-import { pushDebian, pushLayered } from './rig/images.ts';
+import { type Bench, type Figure, interleave, timed } from './rig/figures.ts';
+import { pushDebian, pushLayered, sizeOf } from './rig/images.ts';
 import { type OwnDaemon, startOurs } from './rig/ours.ts';
 import { type DiskKind, withScratch } from './rig/scratch.ts';
 
@@ -31,11 +30,6 @@ const byPeer = async (peer: PrivateContainerd, image: string): Promise<number> =
   return took;
 };
 
-const describe = ({ layers }: Layout): string => {
-  const bytes = layers.reduce((sum, { path }) => sum + statSync(path).size, 0);
-  return `${layers.length} layer${layers.length === 1 ? '' : 's'}, ${Math.round(bytes / 1e6)} MB`;
-};
-
 /**
  * Pulls and unpacks an image from a docker-registry on loopback, by each side's own command line: `shiplog pull` and
  * `ctr image pull`.
@@ -45,15 +39,15 @@ const describe = ({ layers }: Layout): string => {
  * Both daemons keep everything on one fresh file system. After each pull the image is removed and collected, and the disk
  * is left to settle, outside of the time taken.
  */
-export const main = async (args: readonly string[]): Promise<void> => {
+export const main: Bench = (args) => {
   const rounds = Number(args[0] ?? 7);
   const disk: DiskKind = args[1] === 'tmpfs' ? 'tmpfs' : 'ext4';
-  await withScratch(disk, async (scratch) => {
+  return withScratch(disk, async (scratch) => {
     const registry = await startRegistry(join(scratch.directory, 'registry'));
     scratch.later(registry.stop);
     const images = [
-      { name: 'Debian', image: `${registry.host}/debian:latest`, push: pushDebian },
-      { name: 'Debian and more', image: `${registry.host}/layered:latest`, push: pushLayered },
+      { name: 'one layer', image: `${registry.host}/debian:latest`, push: pushDebian },
+      { name: 'four layers', image: `${registry.host}/layered:latest`, push: pushLayered },
     ];
     const peer = await startContainerd(join(scratch.disk, 'peer'));
     scratch.later(peer.stop);
@@ -67,12 +61,13 @@ export const main = async (args: readonly string[]): Promise<void> => {
         () => byOurs(ours, image),
         () => byPeer(peer, image),
       );
-      const what = `pull and unpack ${name} (${describe(layout)})`;
-      figures.push({ name: what, unit: 'ms', ...taken, bar: { of: 'ratio', most: 0.7 } });
+      figures.push({ name, detail: sizeOf(layout), unit: 'ms', ...taken });
     }
-    printFigures(
-      `Pull and unpack onto fresh ${disk}, by the command lines, ${rounds} rounds in turns`,
-      figures,
-    );
+    return [
+      {
+        title: `Pull and unpack onto fresh ${disk}, by the command lines, ${rounds} rounds in turns`,
+        figures,
+      },
+    ];
   });
 };

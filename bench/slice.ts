@@ -9,6 +9,7 @@ import type { SlicePiece } from '../src/engine/ports/proofs.ts';
 import { SliceCheck } from '../src/slice/check.ts';
 import { packSlice, unpackSlice } from '../src/slice/file.ts';
 import { parseVerifier } from '../src/tlog/key.ts';
+import type { Bench } from './rig/figures.ts';
 import { copyHistory, sharedHistory } from './rig/host-history.ts';
 
 /**
@@ -16,9 +17,7 @@ import { copyHistory, sharedHistory } from './rig/host-history.ts';
  * `npm run bench -- slice [EVENTS]`.
  */
 
-const whole = (value: number): string => Math.round(value).toLocaleString('en');
-
-export const main = async (args: readonly string[]): Promise<void> => {
+export const main: Bench = async (args) => {
   const events = Number(args[0] ?? 200_000);
   const history = await sharedHistory(events);
   const folder = await mkdtemp(join('/var/tmp', 'shiplog-bench-'));
@@ -63,11 +62,17 @@ export const main = async (args: readonly string[]): Promise<void> => {
     if (verdict !== 'sound') throw new Error(message);
     const verified = performance.now() - start;
     const { size } = await stat(path);
-    process.stdout.write(
-      `slice of ${whole(count)} events: made at ${whole((count / made) * 1000)} events/s, verified at ` +
-        `${whole((count / verified) * 1000)} events/s; ${whole(size / count)} bytes an event, ${whole(bytes / count)} unpacked; ` +
-        `verifying took ${whole((most - before) / 1024 ** 2)} MB more memory\n`,
-    );
+    return [
+      {
+        title: `A slice of ${count.toLocaleString('en')} events`,
+        figures: [
+          { name: 'made', unit: '/s', ours: [(count / made) * 1000] },
+          { name: 'verified', unit: '/s', ours: [(count / verified) * 1000] },
+          { name: 'memory that verifying takes', unit: 'MB', ours: [(most - before) / 1e6] },
+        ],
+        notes: [`${Math.round(size / count)} bytes an event, ${Math.round(bytes / count)} unpacked.`],
+      },
+    ];
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ShiplogClient } from '../src/client/index.ts';
 import { startContainerd } from '../test/support/containerd.ts';
 import { startRegistry } from '../test/support/registry-server.ts';
-import { type Figure, interleave, printFigures, timed } from './rig/figures.ts';
+import { type Bench, type Figure, interleave, timed } from './rig/figures.ts';
 import { pushBusybox } from './rig/images.ts';
 import { startOurs } from './rig/ours.ts';
 import { connectPeer, peerSpecification, peerTask } from './rig/peer.ts';
@@ -58,10 +58,10 @@ const cycles = (clients: number, each: number, cycle: () => Promise<void>) => as
  * create, task create, start; then kill, the exit, task delete, snapshot remove, container delete. Both with the default
  * seccomp profile and without streams.
  */
-export const main = async (args: readonly string[]): Promise<void> => {
+export const main: Bench = (args) => {
   const rounds = Number(args[0] ?? 20);
   const runtime = args[1] ?? '';
-  await withScratch('ext4', async ({ directory, disk, later }) => {
+  return withScratch('ext4', async ({ directory, disk, later }) => {
     const registry = await startRegistry(join(directory, 'registry'));
     later(registry.stop);
     const image = `${registry.host}/busybox:latest`;
@@ -122,19 +122,12 @@ export const main = async (args: readonly string[]): Promise<void> => {
       cycles(8, 4, async () => task.remove(await task.start())),
     );
     peer.close();
-    const bar = (most: number) => ({ of: 'ratio', most }) as const;
     const figures: Figure[] = [
-      {
-        name: 'to running',
-        unit: 'ms',
-        ours: running.ours.slice(2),
-        peer: running.peer.slice(2),
-        bar: bar(0.75),
-      },
-      { name: 'to deleted', unit: 'ms', ...deleted, bar: bar(0.75) },
-      { name: 'exec of true', unit: 'ms', ...exec, bar: bar(0.8) },
-      { name: '8 clients, each cycle', unit: 'ms', ...many, bar: bar(0.71) },
+      { name: 'to running', unit: 'ms', ours: running.ours.slice(2), peer: running.peer.slice(2) },
+      { name: 'to deleted', unit: 'ms', ...deleted },
+      { name: 'exec of true', unit: 'ms', ...exec },
+      { name: '8 clients, each cycle', unit: 'ms', ...many },
     ];
-    printFigures(`A container that stays, over the socket, ${rounds} rounds in turns`, figures);
+    return [{ title: `A container that stays, over the socket, ${rounds} rounds in turns`, figures }];
   });
 };

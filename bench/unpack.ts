@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { createOverlayStore } from '../src/adapters/overlay/store.ts';
 import { createLayerApplier } from '../src/adapters/unpack/applier.ts';
 import { SnapshotId } from '../src/domain/identity.ts';
+import { type Bench, timed } from './rig/figures.ts';
 
 /**
- * Unpacks layers on a tmpfs with our applier and with `tar -xzf`, interleaved, and prints seconds.
+ * Unpacks layers on a tmpfs with our applier and with `tar -xzf`, interleaved, in milliseconds.
  *
  *     npm run bench -- unpack [ROUNDS] [LAYER.tar.gz…]
  *
@@ -25,15 +26,6 @@ const packFolders = (directory: string): string[] =>
       execFileSync('sh', ['-c', 'tar --format=posix -C / -cf - ".$1" | gzip -6 > "$2"', 'sh', folder, path]);
       return path;
     });
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-
-const timed = async (act: () => Promise<unknown>): Promise<number> => {
-  const started = performance.now();
-  await act();
-  return (performance.now() - started) / 1000;
-};
 
 const tarExtract = (layer: string, into: string): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -69,7 +61,7 @@ const byUs = async (layers: readonly string[], directory: string): Promise<void>
   await applier.close();
 };
 
-export const main = async (args: readonly string[]): Promise<void> => {
+export const main: Bench = async (args) => {
   const [rounds = '5', ...given] = args;
   const scratch = mkdtempSync(join(tmpdir(), 'shiplog-bench-unpack-'));
   const disk = join(scratch, 'tmpfs');
@@ -85,13 +77,13 @@ export const main = async (args: readonly string[]): Promise<void> => {
       theirs.push(await timed(() => byTar(layers, join(disk, `tar${round}`))));
       for (const name of readdirSync(disk)) rmSync(join(disk, name), { recursive: true, force: true });
     }
-    const [us, tar] = [median(ours), median(theirs)];
-    process.stdout.write(
-      `${layers.length} gzip layers, ${(size / 1e6).toFixed(0)} MB, on a tmpfs, ${cpus().length} at a time, median of ${rounds}\n` +
-        `shiplog   ${us.toFixed(2)} s (${ours.map((each) => each.toFixed(2)).join(' ')})\n` +
-        `tar -xzf  ${tar.toFixed(2)} s (${theirs.map((each) => each.toFixed(2)).join(' ')})\n` +
-        `ratio     ${(us / tar).toFixed(2)}\n`,
-    );
+    const detail = `${layers.length} gzip layers, ${(size / 1e6).toFixed(0)} MB, ${cpus().length} at a time`;
+    return [
+      {
+        title: `Unpacking layers on a tmpfs, ${rounds} rounds in turns`,
+        figures: [{ name: 'layers alone', detail, unit: 'ms', ours, peer: theirs, peerName: 'tar -xzf' }],
+      },
+    ];
   } finally {
     execFileSync('umount', [disk]);
     rmSync(scratch, { recursive: true, force: true });

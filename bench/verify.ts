@@ -5,7 +5,7 @@ import { createLogInspector } from '../src/adapters/log-file/inspector.ts';
 import { leavesOf } from '../src/adapters/log-file/leaves.ts';
 import { createTreeHeads } from '../src/adapters/tree-heads/tree-heads.ts';
 import { position, Timestamp } from '../src/domain/identity.ts';
-import { median } from './rig/figures.ts';
+import type { Bench } from './rig/figures.ts';
 import { copyHistory, sharedHistory } from './rig/host-history.ts';
 
 /**
@@ -16,9 +16,7 @@ import { copyHistory, sharedHistory } from './rig/host-history.ts';
 /** Heads are signed as a daemon would that writes as fast as it can: one in so many events. */
 const HEAD_EVERY = 50_000;
 
-const whole = (value: number): string => Math.round(value).toLocaleString('en');
-
-export const main = async (args: readonly string[]): Promise<void> => {
+export const main: Bench = async (args) => {
   const events = Number(args[0] ?? 1_000_000);
   const rounds = Number(args[1] ?? 5);
   const history = await sharedHistory(events);
@@ -55,10 +53,17 @@ export const main = async (args: readonly string[]): Promise<void> => {
       costs.push((user + system) / Number(durable));
     }
     await log.close();
-    process.stdout.write(
-      `verify of ${whole(Number(durable))} events with ${Math.floor(Number(durable) / HEAD_EVERY)} signed heads: ` +
-        `${whole(median(rates))} events/s, ${median(costs).toFixed(2)} µs of processor each\n`,
-    );
+    const count = Number(durable).toLocaleString('en');
+    const detail = `${count} events, ${Math.floor(Number(durable) / HEAD_EVERY)} signed heads`;
+    return [
+      {
+        title: `Verifying files and signed heads, ${rounds} rounds`,
+        figures: [
+          { name: 'verify', detail, unit: '/s', ours: rates },
+          { name: 'processor time of an event, all threads', unit: 'µs', ours: costs },
+        ],
+      },
+    ];
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

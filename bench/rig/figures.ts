@@ -1,65 +1,60 @@
-/** One line of a benchmark's table. Times in milliseconds, memory in megabytes. */
-export interface Figure {
-  readonly name: string;
-  readonly unit: 'ms' | 'MB';
-  readonly ours: readonly number[];
-  /** Measured in the same run, in turns with ours. */
-  readonly peer?: readonly number[];
-  /** Met when the figure is no more than this: the ratio of medians where there is a peer and `of` says so. */
-  readonly bar?: { readonly of: 'ratio' | 'ours'; readonly most: number };
-}
+import { z } from 'zod';
 
-/** @param part 0.5 is the median */
-export const quantile = (values: readonly number[], part: number): number => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (sorted.length - 1) * part;
-  const [low, high] = [sorted[Math.floor(at)] ?? Number.NaN, sorted[Math.ceil(at)] ?? Number.NaN];
-  return low + (high - low) * (at - Math.floor(at));
-};
+/**
+ * What a benchmark hands over. To add one:
+ *
+ * 1. `bench/NAME.ts` exports `main(args): Promise<readonly Report[]>`. It prints no tables: `npm run bench` prints, judges
+ *    and records what `main` returns. What it says meanwhile goes to standard error.
+ * 2. A row in bench/rig/benches.ts: which name of `--check` it belongs to, with arguments for a full and for a quick run
+ *    (a few minutes for all of a name).
+ * 3. Rows in bench/rig/bars.ts, which name the figure that they judge. A figure's name is the same at every size; counts
+ *    and sizes of the run go into `detail`. A bar whose figure was not recorded is short.
+ * 4. In docs/benchmarks.md a heading and the line `<!-- figures: NAME -->` (and `<!-- /figures -->`): what stands
+ *    between is written by every run that isn't `--check`. The prose around it stays as it is.
+ */
 
-export const median = (values: readonly number[]): number => quantile(values, 0.5);
+const Samples = z.array(z.number()).min(1);
 
-const number = (value: number): string => (value < 1000 ? value.toFixed(1) : value.toFixed(0));
+export const Figure = z.strictObject({
+  /** One of its kind in a benchmark; bars find it by this. */
+  name: z.string().min(1),
+  /** Shown behind the name: sizes and counts of this run. */
+  detail: z.string().optional(),
+  /** Of a rate more is better, of everything else less. MB are 10^6 bytes; '×' and '' are bare numbers. */
+  unit: z.enum(['ms', 's', 'µs', 'MB', '/s', '×', '']),
+  /** One value for each round. */
+  ours: Samples,
+  /** The same by somebody else, measured in turns with ours. */
+  peer: Samples.optional(),
+  /** Who that is; `containerd` where absent. */
+  peerName: z.string().optional(),
+});
+/** One line of a benchmark's table. */
+export type Figure = z.infer<typeof Figure>;
 
-const spread = (values: readonly number[]): string =>
-  `${number(quantile(values, 0.25))}–${number(quantile(values, 0.75))}`;
+/** A plot of lines, for what is asked at several sizes or over time. */
+export const Series = z.strictObject({
+  title: z.string(),
+  x: z.strictObject({ name: z.string(), log: z.boolean() }),
+  y: z.strictObject({ name: z.string(), log: z.boolean() }),
+  lines: z.array(
+    z.strictObject({ name: z.string(), points: z.array(z.tuple([z.number(), z.number()])).min(1) }),
+  ),
+});
+export type Series = z.infer<typeof Series>;
 
-const side = (values: readonly number[], unit: string): string =>
-  `${number(median(values))} ${unit} (${spread(values)})`;
+export const Report = z.strictObject({
+  title: z.string().min(1),
+  figures: z.array(Figure),
+  /** Sentences below the table. */
+  notes: z.array(z.string()).optional(),
+  series: z.array(Series).optional(),
+});
+/** One table of a benchmark, with what belongs to it. */
+export type Report = z.infer<typeof Report>;
 
-/** Rounds are neighbours in time, so their ratios show how far the machine's noise reaches. */
-const ratios = (ours: readonly number[], peer: readonly number[]): readonly number[] =>
-  ours.flatMap((value, at) => {
-    const other = peer[at];
-    return other === undefined ? [] : [value / other];
-  });
-
-const verdict = ({ ours, peer, bar }: Figure): readonly [string, string] => {
-  if (bar === undefined) return ['', ''];
-  const value = bar.of === 'ours' ? median(ours) : median(ours) / median(peer ?? []);
-  return [`≤ ${bar.most}${bar.of === 'ours' ? '' : ' ×'}`, value <= bar.most ? 'met' : 'short'];
-};
-
-const cells = (figure: Figure): readonly string[] => {
-  const { name, unit, ours, peer } = figure;
-  const compared = peer && [
-    side(peer, unit),
-    (median(ours) / median(peer)).toFixed(2),
-    `${quantile(ratios(ours, peer), 0.25).toFixed(2)}–${quantile(ratios(ours, peer), 0.75).toFixed(2)}`,
-  ];
-  return [name, side(ours, unit), ...(compared ?? ['', '', '']), ...verdict(figure)];
-};
-
-/** Prints a Markdown table: medians with quartiles in brackets, and the ratio of medians with quartiles over the rounds. */
-export const printFigures = (title: string, figures: readonly Figure[]): void => {
-  const head = ['', 'Shiplog', 'containerd', 'ratio', 'spread', 'bar', ''];
-  const rows = [head, ...figures.map(cells)];
-  const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => (row[column] ?? '').length)));
-  const line = (row: readonly string[]) =>
-    `| ${widths.map((width, column) => (row[column] ?? '').padEnd(width)).join(' | ')} |\n`;
-  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|\n`;
-  process.stdout.write(`\n${title}\n\n${line(head)}${rule}${rows.slice(1).map(line).join('')}\n`);
-};
+/** What a file of bench/ exports as `main`. */
+export type Bench = (args: readonly string[]) => Promise<readonly Report[]>;
 
 /** Runs both in turns, A B A B, after `warm` rounds that do not count. @returns milliseconds of each */
 export const interleave = async (
@@ -78,6 +73,7 @@ export const interleave = async (
   return taken;
 };
 
+/** @returns milliseconds */
 export const timed = async (act: () => Promise<unknown>): Promise<number> => {
   const started = performance.now();
   await act();

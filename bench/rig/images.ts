@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runProgram } from '../../test/support/child.ts';
@@ -53,4 +53,10 @@ export const pushLayered = async (scratch: string, target: string): Promise<Layo
     layers.push({ tar: await packed(join(scratch, `layer${at}.tar`), '-C', '/', ...names) });
   }
   return pushed(join(scratch, 'layered-layout'), target, layers);
+};
+
+/** `4 layers, 198 MB`, as stored. */
+export const sizeOf = ({ layers }: Layout): string => {
+  const bytes = layers.reduce((sum, { path }) => sum + statSync(path).size, 0);
+  return `${layers.length} layer${layers.length === 1 ? '' : 's'}, ${Math.round(bytes / 1e6)} MB`;
 };

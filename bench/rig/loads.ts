@@ -1,5 +1,6 @@
-import { quantile } from './figures.ts';
+import type { Figure } from './figures.ts';
 import { cpuMs } from './processes.ts';
+import { quantile } from './statistics.ts';
 
 /** What one side did in one turn. */
 export interface Load {
@@ -30,59 +31,30 @@ export const loaded = async <C>(
   return { took, ms: performance.now() - began, serverMs: cpuMs(server) - before };
 };
 
-export interface LoadRow {
-  readonly name: string;
-  readonly clients: number;
-  readonly ours: readonly Load[];
-  readonly peer: readonly Load[];
-  /** `rate`: ours is at least so many times the peer's; `p99`: ours is at most so many times the peer's. */
-  readonly bars: { readonly rate?: number; readonly p99?: number };
-}
+const each = (loads: readonly Load[], of: (load: Load) => number): number[] => loads.map(of);
 
-interface Summary {
-  readonly rate: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly serverUs: number;
-}
+const rate = ({ took, ms }: Load): number => (took.length / ms) * 1000;
+const p50 = ({ took }: Load): number => quantile(took, 0.5);
+const p99 = ({ took }: Load): number => quantile(took, 0.99);
+/** Of the server, for one call; the clock of processes ticks too seldom for more than a mean. */
+const serverMs = ({ took, serverMs }: Load): number => serverMs / took.length;
 
-const summary = (loads: readonly Load[]): Summary => {
-  const took = loads.flatMap((load) => load.took);
-  const sum = (of: (load: Load) => number) => loads.reduce((all, load) => all + of(load), 0);
-  return {
-    rate: (took.length / sum(({ ms }) => ms)) * 1000,
-    p50: quantile(took, 0.5),
-    p99: quantile(took, 0.99),
-    serverUs: (sum(({ serverMs }) => serverMs) / took.length) * 1000,
-  };
-};
-
-const said = ({ rate, p50, p99, serverUs }: Summary): string =>
-  `${rate.toFixed(0)}/s, ${p50.toFixed(2)}, ${p99.toFixed(2)} ms, ${serverUs.toFixed(0)} µs`;
-
-const verdict = (ratio: { rate: number; p99: number }, { rate, p99 }: LoadRow['bars']): string => {
-  const held = [
-    ...(rate === undefined ? [] : [{ bar: `rate ≥ ${rate} ×`, met: ratio.rate >= rate }]),
-    ...(p99 === undefined ? [] : [{ bar: `p99 ≤ ${p99} ×`, met: ratio.p99 <= p99 }]),
-  ];
-  return held.map(({ bar, met }) => `${bar} ${met ? 'met' : 'short'}`).join(', ');
-};
-
-/** Prints a Markdown table: calls a second, median and 99th percentile of a call, and the server's processor time of one. */
-export const printLoads = (title: string, rows: readonly LoadRow[]): void => {
-  const lines = rows.map((row) => {
-    const [ours, peer] = [summary(row.ours), summary(row.peer)];
-    const ratio = { rate: ours.rate / peer.rate, p99: ours.p99 / peer.p99 };
-    const cells = [
-      row.name,
-      row.clients,
-      said(ours),
-      said(peer),
-      ratio.rate.toFixed(2),
-      ratio.p99.toFixed(2),
-    ];
-    return `| ${[...cells, verdict(ratio, row.bars)].join(' | ')} |\n`;
+/** Calls a second, median and 99th percentile of a call, and the server's processor time of one, turn by turn. */
+export const figuresOfLoads = (
+  name: string,
+  ours: readonly Load[],
+  peer: readonly Load[],
+): readonly Figure[] => {
+  const figure = (what: string, unit: Figure['unit'], of: (load: Load) => number): Figure => ({
+    name: `${name}${what}`,
+    unit,
+    ours: each(ours, of),
+    peer: each(peer, of),
   });
-  const head = '| | clients | Shiplog: rate, p50, p99, processor | containerd | rate | p99 | bar |\n';
-  process.stdout.write(`\n${title}\n\n${head}|---|---|---|---|---|---|---|\n${lines.join('')}\n`);
+  return [
+    figure('', '/s', rate),
+    figure(': p50', 'ms', p50),
+    figure(': p99', 'ms', p99),
+    figure(': processor', 'ms', serverMs),
+  ];
 };

@@ -42,10 +42,7 @@ const unmount = async (disk: string): Promise<void> => {
 };
 
 /** Runs a benchmark with a fresh disk: ext4 on a loop device over a file in /var/tmp, or a tmpfs. */
-export const withScratch = async (
-  kind: DiskKind,
-  use: (scratch: Scratch) => Promise<void>,
-): Promise<void> => {
+export const withScratch = async <T>(kind: DiskKind, use: (scratch: Scratch) => Promise<T>): Promise<T> => {
   // Short, since sockets stand below it.
   const directory = mkdtempSync('/var/tmp/slb-');
   const disk = join(directory, 'd');
@@ -53,7 +50,7 @@ export const withScratch = async (
   try {
     await mountDisk(kind, directory, disk);
     undo.push(() => unmount(disk));
-    await use({ directory, disk, later: (one) => undo.push(one) });
+    return await use({ directory, disk, later: (one) => undo.push(one) });
   } finally {
     for (const one of undo.reverse()) await one();
     rmSync(directory, { recursive: true, force: true });

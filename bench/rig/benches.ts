@@ -1,0 +1,36 @@
+/** The names of `npm run bench -- --check NAME`. */
+export const checkNames = ['log', 'pull', 'start', 'memory', 'load', 'gc', 'metadata', 'boot'] as const;
+export type CheckName = (typeof checkNames)[number];
+
+export interface Run {
+  /** The name whose bars its figures answer; absent where it has none. */
+  readonly check?: CheckName;
+  /** Arguments of `npm run bench` without a name. */
+  readonly full: readonly string[];
+  /** Arguments of `--check`: all benchmarks of a name take some four minutes together. */
+  readonly quick: readonly string[];
+}
+
+/** Every file of bench/, in the order in which all of them run. */
+export const benches = {
+  log: { check: 'log', full: ['5', '1'], quick: ['3', '0.5'] },
+  history: { check: 'log', full: ['10000000'], quick: ['1000000'] },
+  verify: { check: 'log', full: ['1000000', '3'], quick: ['200000', '2'] },
+  fold: { check: 'log', full: ['1000000', '200', '3'], quick: ['200000', '200', '2'] },
+  kurrentdb: { check: 'log', full: ['3', '50000'], quick: ['1', '20000'] },
+  slice: { full: ['200000'], quick: ['50000'] },
+  pull: { check: 'pull', full: ['5'], quick: ['2'] },
+  'ctr-pull': { check: 'pull', full: ['5'], quick: ['2'] },
+  unpack: { full: ['5'], quick: ['2'] },
+  start: { check: 'start', full: ['16'], quick: ['8'] },
+  run: { check: 'start', full: ['30'], quick: ['8'] },
+  'ctr-run': { check: 'start', full: ['20'], quick: ['6'] },
+  memory: { check: 'memory', full: ['6', '3'], quick: ['4', '2'] },
+  metadata: { check: 'metadata', full: ['5', '1'], quick: ['2', '0.5'] },
+  boot: { check: 'boot', full: ['9'], quick: ['4'] },
+  'long-log': { check: 'boot', full: ['5000000', '200', '5'], quick: ['200000', '200', '3'] },
+} as const satisfies Readonly<Record<string, Run>>;
+export type BenchName = keyof typeof benches;
+
+export const benchNames = Object.keys(benches) as BenchName[];
+export const runOf = (name: BenchName): Run => benches[name];

@@ -1,0 +1,38 @@
+import { type Bar, bars } from './bars.ts';
+import { benchNames, type CheckName, checkNames, runOf } from './benches.ts';
+import { figuresOf, type Measurement } from './record.ts';
+import type { Judged } from './tables.ts';
+import { verdictOf } from './verdict.ts';
+
+/** A name that nobody knows; its message tells the known ones. */
+export class UnknownName extends Error {}
+
+/** @param names of `--check`; none are all. @throws UnknownName */
+export const chosenChecks = (names: readonly string[]): readonly CheckName[] => {
+  const unknown = names.find((name) => !checkNames.some((known) => known === name));
+  if (unknown !== undefined) {
+    throw new UnknownName(`there are no bars named '${unknown}'; there are: ${checkNames.join(', ')}`);
+  }
+  return names.length === 0 ? checkNames : checkNames.filter((name) => names.includes(name));
+};
+
+/** The benchmarks whose figures those bars judge. */
+export const benchesOf = (checks: readonly CheckName[]) =>
+  benchNames.filter((name) => {
+    const { check } = runOf(name);
+    return check !== undefined && checks.includes(check);
+  });
+
+const judge = (check: CheckName, bar: Bar, measurements: readonly Measurement[]): Judged => {
+  const figure = measurements
+    .filter(({ bench }) => bench === bar.bench)
+    .flatMap(figuresOf)
+    .find(({ name }) => name === bar.figure);
+  return { check, bar, figure, verdict: verdictOf(bar, figure) };
+};
+
+/** Every bar of those names beside what was measured for it. */
+export const judged = (
+  checks: readonly CheckName[],
+  measurements: readonly Measurement[],
+): readonly Judged[] => checks.flatMap((check) => bars[check].map((bar) => judge(check, bar, measurements)));
