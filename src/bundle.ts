@@ -110,6 +110,7 @@ const serveLog = async ({ log, checkpoints, bytes }: Source, address: string, pa
       layers: absent(),
       differ: absent(),
       differs: absent(),
+      contents: absent(),
       mounter: absent(),
       registry: absent(),
       archives: absent(),

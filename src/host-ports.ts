@@ -116,7 +116,7 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
   });
   const light = { name: lightRuntime, ...conmon };
   const { runtime, stdio } = runtimesTogether(light, { runtime: shims, stdio: holder });
-  const snapshots = await openHostSnapshots(config, logger);
+  const snapshots = await openHostSnapshots(config);
   const containers = join(config.root, 'containers');
   const rootsDirectory = join(config.state, 'roots');
   const ports: Ports = {

@@ -8,6 +8,7 @@ import { createMounter } from './adapters/overlay/mounter.ts';
 import { createOverlayStore } from './adapters/overlay/store.ts';
 import { createTreeOpener } from './adapters/overlay/tree-opener.ts';
 import { createRemoteDiffer, type RemoteDifferPlugin } from './adapters/proxy-plugins/differ.ts';
+import { factsOf } from './adapters/proxy-plugins/plugin.ts';
 import {
   createRemoteSnapshotter,
   type RemoteSnapshotterPlugin,
@@ -15,13 +16,16 @@ import {
 import { createLayerApplier } from './adapters/unpack/applier.ts';
 import { SnapshotterName } from './domain/identity.ts';
 import { Rejection } from './domain/rejection.ts';
-import type { Logger } from './engine/ports/logger.ts';
 import type { Ports } from './engine/ports/ports.ts';
+import type { ProxyFacts } from './engine/ports/proxy-facts.ts';
 import type { SnapshotStore } from './engine/ports/snapshots.ts';
 
 /** What keeps snapshots on a host, and layers in and out of them. */
 export interface HostSnapshots {
-  readonly ports: Pick<Ports, 'snapshots' | 'snapshotters' | 'layers' | 'differ' | 'differs' | 'mounter'>;
+  readonly ports: Pick<
+    Ports,
+    'snapshots' | 'snapshotters' | 'layers' | 'differ' | 'differs' | 'contents' | 'mounter'
+  >;
   close(): Promise<void>;
 }
 
@@ -31,7 +35,7 @@ const folder = (...parts: [string, ...string[]]): string => {
   return path;
 };
 
-export const openHostSnapshots = async (config: Config, logger: Logger): Promise<HostSnapshots> => {
+export const openHostSnapshots = async (config: Config): Promise<HostSnapshots> => {
   const directory = folder(config.root, 'overlayfs');
   const overlay = createOverlayStore({ directory });
   const mounter = createMounter();
@@ -54,7 +58,7 @@ export const openHostSnapshots = async (config: Config, logger: Logger): Promise
   const why = await btrfsMissing(config.root);
   if (why === undefined) local.set(btrfs, createBtrfsStore({ directory: folder(config.root, 'btrfs') }));
   else absent.set(btrfs, why);
-  const elsewhere = proxies(config.proxy_plugins, local, logger);
+  const elsewhere = proxies(config.proxy_plugins, local);
   return {
     ports: {
       snapshots: overlay,
@@ -62,6 +66,7 @@ export const openHostSnapshots = async (config: Config, logger: Logger): Promise
       layers,
       differ,
       differs: elsewhere.differs,
+      contents: elsewhere.contents,
       mounter,
     },
     close: async () => {
@@ -75,19 +80,20 @@ export const openHostSnapshots = async (config: Config, logger: Logger): Promise
  * What other daemons bring. Nothing is asked of them here: one that is down says so when it is used.
  * @throws Rejection `invalid-argument` for the name of a snapshotter that there is
  */
-const proxies = (
-  plugins: Config['proxy_plugins'],
-  local: ReadonlyMap<SnapshotterName, SnapshotStore>,
-  logger: Logger,
-) => {
+const proxies = (plugins: Config['proxy_plugins'], local: ReadonlyMap<SnapshotterName, SnapshotStore>) => {
+  const contents = new Map<string, ProxyFacts>();
   const remote = new Map<SnapshotterName, RemoteSnapshotterPlugin>();
   const differs = new Map<string, RemoteDifferPlugin>();
-  for (const [name, { type, address }] of Object.entries(plugins)) {
-    const options = { name, address };
+  for (const [name, { type, platform, ...rest }] of Object.entries(plugins)) {
+    const options = { name, ...rest, ...(platform === undefined ? {} : { platform }) };
     if (type === 'content') {
-      logger.warn(
-        `proxy_plugins.${name}: content of other daemons is not served; Shiplog keeps its own, and the table is ignored`,
-      );
+      if (name === 'content') {
+        throw new Rejection(
+          'invalid-argument',
+          'proxy_plugins.content: there is a content store of that name already; choose another',
+        );
+      }
+      contents.set(name, factsOf(options));
     } else if (type === 'diff') {
       differs.set(name, createRemoteDiffer(options));
     } else if (local.has(SnapshotterName.parse(name))) {
@@ -97,5 +103,5 @@ const proxies = (
       );
     } else remote.set(SnapshotterName.parse(name), createRemoteSnapshotter(options));
   }
-  return { remote, differs };
+  return { remote, differs, contents };
 };

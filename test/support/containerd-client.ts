@@ -70,14 +70,24 @@ export interface StoreOptions {
   /** Snapshotters of other daemons. */
   readonly remote?: Snapshotters['remote'];
   readonly differs?: Ports['differs'];
+  readonly contents?: Ports['contents'];
   /** Another name for `native`, for a store that is another's proxy plugin. */
   readonly snapshotter?: string;
+  /** Another name for `overlayfs`, likewise. */
+  readonly overlay?: string;
 }
 
 /** A ledger in memory, and what a store over it is made of; bytes stand below `directory`. */
 const partsOver = async (
   directory: string,
-  { processors = [], remote = new Map(), differs = new Map(), snapshotter = 'native' }: StoreOptions = {},
+  {
+    processors = [],
+    remote = new Map(),
+    differs = new Map(),
+    contents = new Map(),
+    snapshotter = 'native',
+    overlay = 'overlayfs',
+  }: StoreOptions = {},
 ) => {
   const clock = createClock('boot-1');
   const log = memoryLog();
@@ -90,7 +100,7 @@ const partsOver = async (
   const native = join(directory, 'native');
   mkdirSync(native, { recursive: true });
   const snapshotters = {
-    ...localSnapshotters({ overlayfs: snapshots, [snapshotter]: createNativeStore({ directory: native }) }),
+    ...localSnapshotters({ [overlay]: snapshots, [snapshotter]: createNativeStore({ directory: native }) }),
     remote,
   };
   const mounter = createMounter();
@@ -131,6 +141,7 @@ const partsOver = async (
       archives,
       blobs,
       clock,
+      contents,
       differ,
       differs,
       layers,

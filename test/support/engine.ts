@@ -92,6 +92,7 @@ export const testEngine = async (): Promise<TestEngine> => {
     layers: createLayerApplier({ directory: snapshots, workers: 2 }),
     differ: unreachable('differ'),
     differs: new Map(),
+    contents: new Map(),
     mounter: createMounter(),
     registry,
     archives: createArchives(),

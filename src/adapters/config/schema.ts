@@ -7,6 +7,7 @@ import {
   optionalPath,
   optionalSocketPath,
   path,
+  platformText,
   socketPath,
 } from './values.ts';
 
@@ -267,9 +268,22 @@ const metrics = z.object({
     .meta(about("HOST:PORT of Prometheus' /metrics, over plain HTTP, for whoever can reach it; '' is off.")),
 });
 
+/** The other name that containerd has for each kind. */
+const pluginTypes = new Map([
+  ['io.containerd.snapshotter.v1', 'snapshot'],
+  ['io.containerd.content.v1', 'content'],
+  ['io.containerd.differ.v1', 'diff'],
+]);
+
 const proxyPlugin = z.object({
-  type: oneOf(['snapshot', 'content', 'diff']),
+  type: z.preprocess(
+    (type) => (typeof type === 'string' ? (pluginTypes.get(type) ?? type) : type),
+    oneOf(['snapshot', 'content', 'diff']),
+  ),
   address: socketPath(),
+  capabilities: names().prefault([]),
+  exports: z.record(z.string().min(1).max(256), z.string().max(4096)).prefault({}),
+  platform: platformText().optional(),
 });
 
 const streamProcessor = z.object({
@@ -327,7 +341,7 @@ export const ConfigSchema = z.object({
   proxy_plugins: named(
     /^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/,
     proxyPlugin,
-    "Parts that other daemons bring, by the name that clients use: type is snapshot or diff (content is not taken: a warning), address the daemon's unix socket.",
+    "Parts that other daemons bring, by the name that clients use: type is snapshot, diff or content (listed only), address the daemon's unix socket; capabilities, exports and platform, which may be left out, are told to clients.",
     '[proxy_plugins.stargz]\ntype = "snapshot"\naddress = "/run/containerd-stargz-grpc/containerd-stargz-grpc.sock"',
   ),
   stream_processors: named(

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AbsolutePath } from '../../domain/identity.ts';
+import { AbsolutePath, Platform } from '../../domain/identity.ts';
 
 /** Kinds of values in the configuration. Each says in its message what it wants. */
 
@@ -46,6 +46,16 @@ export const optionalSocketPath = () =>
 /** Names of parts of the daemon. */
 export const names = () =>
   z.array(z.string().min(1).max(256), { error: 'must be a list of texts' }).max(1000);
+
+/** `OS/ARCHITECTURE[/VARIANT]`, as containerd writes it. */
+export const platformText = () =>
+  z
+    .string()
+    .regex(/^[a-z0-9]+\/[a-z0-9]+(?:\/[a-z0-9]+)?$/, 'must be OS/ARCHITECTURE, or OS/ARCHITECTURE/VARIANT')
+    .transform((text) => {
+      const [os, architecture, variant] = text.split('/');
+      return Platform.parse({ os, architecture, ...(variant === undefined ? {} : { variant }) });
+    });
 
 /** A path, or nothing. */
 export const optionalPath = () =>

@@ -6,7 +6,7 @@ import { Rejection } from '../../domain/rejection.ts';
 import type { RemoteDiffer } from '../../engine/ports/remote-differ.ts';
 import { Diff } from '../../gen/containerd/services/diff/v1/diff_pb.ts';
 import type { Descriptor as WireDescriptor } from '../../gen/containerd/types/descriptor_pb.ts';
-import { type PluginOptions, ProxyPlugin } from './plugin.ts';
+import { factsOf, type PluginOptions, ProxyPlugin } from './plugin.ts';
 
 /** Milliseconds for a layer. */
 const LAYER = 60 * 60_000;
@@ -31,6 +31,7 @@ export const createRemoteDiffer = (options: PluginOptions): RemoteDifferPlugin =
     );
   };
   return {
+    ...factsOf(options),
     apply: async ({ layer, mounts, payloads }, call) => {
       const how = { ...call, timeoutMs: LAYER };
       const request = {

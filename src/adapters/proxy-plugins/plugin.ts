@@ -4,17 +4,26 @@ import { type ServiceClient, serviceClient } from '../../client/service-client.t
 import { ShiplogError } from '../../client/shiplog-error.ts';
 import type { Namespace } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
+import type { ProxyFacts } from '../../engine/ports/proxy-facts.ts';
 
 /** Milliseconds between tries to reach a daemon that is down; a call in between fails at once. */
 const reconnect = { least: 50, most: 500 };
 const maxMessageBytes = 16 * 1024 * 1024;
 
-export interface PluginOptions {
+export interface PluginOptions extends Partial<Omit<ProxyFacts, 'address'>>, Pick<ProxyFacts, 'address'> {
   /** As clients call it. */
   readonly name: string;
-  /** Path of its unix socket. */
-  readonly address: string;
 }
+
+export const factsOf = ({
+  address,
+  capabilities = [],
+  exports = {},
+  platform,
+}: PluginOptions): ProxyFacts => ({
+  ...{ address, capabilities, exports },
+  ...(platform === undefined ? {} : { platform }),
+});
 
 /** Who asks, and until when (milliseconds): a plugin that hangs must not hang its callers for ever. */
 export interface PluginCall {

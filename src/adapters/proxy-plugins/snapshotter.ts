@@ -4,7 +4,7 @@ import { isRejection, Rejection } from '../../domain/rejection.ts';
 import type { RemoteCall, RemoteSnapshot, RemoteSnapshotter } from '../../engine/ports/remote-snapshots.ts';
 import { type Info, Kind, Snapshots } from '../../gen/containerd/services/snapshots/v1/snapshots_pb.ts';
 import type { Mount as WireMount } from '../../gen/containerd/types/mount_pb.ts';
-import { type PluginOptions, ProxyPlugin } from './plugin.ts';
+import { factsOf, type PluginOptions, ProxyPlugin } from './plugin.ts';
 
 /** Milliseconds: a snapshotter may copy or fetch a whole layer before it answers; the others only look. */
 const times = { making: 30 * 60_000, asking: 60_000 };
@@ -58,7 +58,7 @@ export const createRemoteSnapshotter = (options: PluginOptions): RemoteSnapshott
 
   return {
     title: plugin.title,
-    address: plugin.address,
+    ...factsOf(options),
     prepare: async ({ kind, key, parent, labels }, call) => {
       const how = making(call);
       const request = { snapshotter, key, parent, labels };
@@ -75,9 +75,9 @@ export const createRemoteSnapshotter = (options: PluginOptions): RemoteSnapshott
       );
       return mounts.map(mountOf);
     },
-    commit: async (key, name, labels, call) => {
+    commit: async (commit, call) => {
       const how = making(call);
-      await plugin.ask(Snapshots, how, (client) => client.commit({ snapshotter, key, name, labels }, how));
+      await plugin.ask(Snapshots, how, (client) => client.commit({ snapshotter, ...commit }, how));
     },
     remove: async (key, call) => {
       const how = making(call);

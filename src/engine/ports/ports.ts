@@ -10,6 +10,7 @@ import type { Log } from './log.ts';
 import type { Logger } from './logger.ts';
 import type { Mounter } from './mounts.ts';
 import type { ProcessTable } from './processes.ts';
+import type { ProxyFacts } from './proxy-facts.ts';
 import type { Registry } from './registry.ts';
 import type { RemoteDiffer } from './remote-differ.ts';
 import type { Runtime } from './runtime.ts';
@@ -31,6 +32,8 @@ export interface Ports {
   readonly differ: LayerDiffer;
   /** Of other daemons, by name. */
   readonly differs: ReadonlyMap<string, RemoteDiffer>;
+  /** Content stores of other daemons, by name: listed, and used by none of ours. */
+  readonly contents: ReadonlyMap<string, ProxyFacts>;
   readonly mounter: Mounter;
   readonly registry: Registry;
   readonly archives: Archives;

@@ -1,5 +1,6 @@
 import type { Labels, Namespace, SnapshotId, SnapshotKey } from '../../domain/identity.ts';
 import type { Mount } from '../../domain/mount.ts';
+import type { ProxyFacts } from './proxy-facts.ts';
 import type { SnapshotUsage } from './snapshots.ts';
 
 /** What a snapshotter elsewhere says of one of its snapshots. */
@@ -21,14 +22,13 @@ export interface RemoteCall {
  * A snapshotter in another daemon, which keeps bytes and a record of its own. Keys are the caller's to choose. All fail
  * with that daemon's own code and words after the plugin's name, and with `unavailable` where it can't be reached.
  */
-export interface RemoteSnapshotter {
+export interface RemoteSnapshotter extends ProxyFacts {
   /** For messages: the plugin's name and socket. */
   readonly title: string;
-  readonly address: string;
   /** @throws Rejection `already-exists` also where a layer that a label asks for is there (snapshot.ref) */
   prepare(snapshot: NewRemoteSnapshot, call: RemoteCall): Promise<readonly Mount[]>;
   mounts(key: string, call: RemoteCall): Promise<readonly Mount[]>;
-  commit(key: string, name: string, labels: Labels, call: RemoteCall): Promise<void>;
+  commit(commit: RemoteCommit, call: RemoteCall): Promise<void>;
   remove(key: string, call: RemoteCall): Promise<void>;
   /** Undefined where there is none. */
   stat(key: string, call: RemoteCall): Promise<RemoteSnapshot | undefined>;
@@ -43,6 +43,15 @@ export interface NewRemoteSnapshot {
   readonly kind: 'active' | 'view';
   readonly key: string;
   /** Empty where there is none. */
+  readonly parent: string;
+  readonly labels: Labels;
+}
+
+/** What an active one becomes. */
+export interface RemoteCommit {
+  readonly key: string;
+  readonly name: string;
+  /** To be set down on this one; empty where it stays on what it was prepared on. */
   readonly parent: string;
   readonly labels: Labels;
 }

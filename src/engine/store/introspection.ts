@@ -5,7 +5,7 @@ import type { StoreParts } from './parts.ts';
 import { pluginsOf, runtimePlugin } from './plugins.ts';
 
 export const introspection = ({ ledger, ports, about }: StoreParts): Introspection => {
-  const all = pluginsOf(about, ports.snapshotters, [...ports.differs.keys()]);
+  const all = pluginsOf(about, ports);
   return {
     server: () => ({
       uuid: ledger.durable.world.host.hostId,

@@ -25,6 +25,7 @@ export interface StoreParts {
     | 'archives'
     | 'blobs'
     | 'clock'
+    | 'contents'
     | 'differ'
     | 'differs'
     | 'layers'

@@ -1,6 +1,8 @@
 import type { AnyValue } from '../../domain/any-value.ts';
 import type { Platform } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { ProxyFacts } from '../ports/proxy-facts.ts';
 import type { Snapshotters } from '../ports/snapshotters.ts';
 import type { Plugin } from '../ports/store/introspection.ts';
 
@@ -24,6 +26,7 @@ export const restartPlugin = 'io.containerd.internal.v1.restart';
 export const runtimePlugin = { type: 'io.containerd.runtime.v2', id: 'task' };
 
 const snapshotterType = 'io.containerd.snapshotter.v1';
+const differType = 'io.containerd.differ.v1';
 
 /** Services that clients can call, by containerd's names of them. */
 const services = [
@@ -71,7 +74,7 @@ const snapshotterPlugins = (
       exports: { root: directory },
       capabilities,
     })),
-    ...[...remote].map(([id, { address }]) => ({ ...here, id, exports: { address } })),
+    ...proxied(snapshotterType, platform, remote),
     ...[...absent].map(([id, because]) => skip(id, because)),
     ...unknown
       .filter((id) => !names.includes(id))
@@ -79,24 +82,28 @@ const snapshotterPlugins = (
   ];
 };
 
+/** Parts in other daemons. */
+const proxied = (type: string, host: Platform, plugins: ReadonlyMap<string, ProxyFacts>): readonly Plugin[] =>
+  [...plugins].map(([id, { address, exports, capabilities, platform = host }]) => ({
+    ...{ ...plain, type, id, capabilities },
+    exports: { ...exports, address },
+    platforms: [platform],
+  }));
+
 /** What Shiplog has of containerd's parts, and what it leaves out. */
 export const pluginsOf = (
   facts: DaemonFacts,
-  snapshotters: Snapshotters,
-  differs: readonly string[],
+  { snapshotters, differs, contents }: Pick<Ports, 'snapshotters' | 'differs' | 'contents'>,
 ): readonly Plugin[] => {
   const here = { ...plain, platforms: [facts.platform] };
   const stored = ['io.containerd.metadata.v1'];
   const all: readonly Plugin[] = [
     { ...plain, type: 'io.containerd.content.v1', id: 'content' },
+    ...proxied('io.containerd.content.v1', facts.platform, contents),
     ...snapshotterPlugins(facts, snapshotters),
     { ...plain, type: 'io.containerd.metadata.v1', id: 'log' },
-    ...['walking', ...differs].map((id) => ({
-      ...here,
-      type: 'io.containerd.differ.v1',
-      id,
-      requires: stored,
-    })),
+    { ...here, type: differType, id: 'walking', requires: stored },
+    ...proxied(differType, facts.platform, differs),
     { ...plain, type: 'io.containerd.event.v1', id: 'exchange' },
     { ...plain, type: 'io.containerd.gc.v1', id: 'scheduler', requires: stored },
     {

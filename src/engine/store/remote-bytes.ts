@@ -12,9 +12,9 @@ import {
 import type { StoreCall } from '../ports/store/call.ts';
 import type { Planned, SnapshotBytes } from './snapshot-bytes.ts';
 
-/** Says at the other daemon whose snapshot it is: only what bears our host's id is ever swept there. */
 /** containerd's: the layer that a client is about to make, which a snapshotter may have by other ways. */
 export const layerLabel = 'containerd.io/snapshot.ref';
+/** Says at the other daemon whose snapshot it is: only what bears our host's id is ever swept there. */
 const ownerLabel = 'shiplog/host';
 /** Labels that snapshotters read; containerd too hands no others on. */
 const inherited = /^containerd\.io\/snapshot(?:\/|\.)/;
@@ -72,17 +72,19 @@ export const remoteBytes = (
   const committedBefore = async (target: string, call: RemoteCall): Promise<boolean> =>
     (await remote.stat(target, call))?.kind === 'committed';
 
-  const commit: SnapshotBytes['commit'] = async (snapshot, committed, onParent, call) => {
-    if (onParent) {
+  const commit: SnapshotBytes['commit'] = async (snapshot, committed, onto, call) => {
+    if (onto !== undefined && !remote.capabilities.includes('rebase')) {
       throw new Rejection(
         'unimplemented',
-        `commit snapshot ${snapshot.key} on a parent: ${remote.title} is a proxy plugin; prepare it on its parent: not implemented`,
+        `commit snapshot ${snapshot.key} on a parent: ${remote.title} has no capability 'rebase' in the configuration; prepare it on its parent: not implemented`,
       );
     }
     const at = callOf(snapshot.namespace, call);
     const target = remoteKey({ ...snapshot, key: committed });
     try {
-      await remote.commit(remoteKey(snapshot), target, handedOn(snapshot.labels), at);
+      const parent = onto === undefined ? '' : remoteKey(onto);
+      const labels = handedOn(snapshot.labels);
+      await remote.commit({ key: remoteKey(snapshot), name: target, parent, labels }, at);
     } catch (error) {
       const { code } = asRejection(error);
       if (code !== 'not-found' && code !== 'already-exists') throw error;

@@ -39,8 +39,13 @@ export interface SnapshotBytes {
   /** Takes back a prepared one whose event was refused. */
   discard(planned: Planned): Promise<void>;
   mounts(placed: Placed, call: StoreCall): Promise<readonly Mount[]>;
-  /** Makes an active one immutable, on stable storage, under a name. @param onParent whether the commit sets it on one */
-  commit(snapshot: Snapshot, name: SnapshotKey, onParent: boolean, call: StoreCall): Promise<SnapshotUsage>;
+  /** Makes an active one immutable, on stable storage, under a name. @param onto what the commit sets it down on */
+  commit(
+    snapshot: Snapshot,
+    name: SnapshotKey,
+    onto: Snapshot | undefined,
+    call: StoreCall,
+  ): Promise<SnapshotUsage>;
   usage(snapshot: Snapshot, call: StoreCall): Promise<SnapshotUsage>;
   /** Takes away what no record names. */
   sweep(call: StoreCall): Promise<void>;
@@ -57,8 +62,8 @@ export const localBytes = (store: SnapshotStore): SnapshotBytes => ({
   recorded: () => undefined,
   discard: ({ id }) => store.remove(id),
   mounts: async ({ snapshot, below }) => store.mounts(snapshot.id, idsOf(below), snapshot.kind === 'active'),
-  commit: async ({ id, snapshotter, key }, _, onParent) => {
-    if (onParent && !store.capabilities.includes('rebase')) {
+  commit: async ({ id, snapshotter, key }, _, onto) => {
+    if (onto !== undefined && !store.capabilities.includes('rebase')) {
       throw new Rejection(
         'unimplemented',
         `commit snapshot ${key} on a parent: snapshotter '${snapshotter}' has no capability 'rebase'; prepare it on its parent: not implemented`,

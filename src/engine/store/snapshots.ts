@@ -70,10 +70,11 @@ const snapshotter = (
     if (!findSnapshot(ledger.head.world.snapshot, refOf(namespace, key))) return;
     throw new Rejection('already-exists', `snapshot ${JSON.stringify(key)}: already exists`);
   };
-  const checkParent = (namespace: Namespace, parent: SnapshotKey | undefined): void => {
-    if (parent === undefined) return;
-    const { kind } = find(ledger.head.world, namespace, parent, 'parent snapshot');
-    if (kind === 'committed') return;
+  const checkParent = (namespace: Namespace, parent: SnapshotKey | undefined): Snapshot | undefined => {
+    if (parent === undefined) return undefined;
+    const found = find(ledger.head.world, namespace, parent, 'parent snapshot');
+    const { kind } = found;
+    if (kind === 'committed') return found;
     throw new Rejection(
       'failed-precondition',
       `parent ${JSON.stringify(parent)} is ${kind}, not a committed snapshot: failed precondition`,
@@ -141,8 +142,8 @@ const snapshotter = (
     const { key } = wanted;
     checkFree(namespace, wanted.name);
     const active = checkActive(find(ledger.head.world, namespace, key));
-    checkParent(namespace, wanted.parent);
-    const usage = await bytes.commit(active, wanted.name, wanted.parent !== undefined, call);
+    const onto = checkParent(namespace, wanted.parent);
+    const usage = await bytes.commit(active, wanted.name, onto, call);
     const present = find(ledger.head.world, namespace, key);
     await ledger.dispatch(
       [

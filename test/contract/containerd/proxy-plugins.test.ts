@@ -156,7 +156,8 @@ describe.skipIf(missing !== undefined)(`proxy plugins ${missing ?? ''}`, () => {
           const wanted = snapshot.labels['containerd.io/snapshot.ref'];
           if (wanted === undefined) return plain.prepare(snapshot, call);
           await plain.prepare(snapshot, call);
-          await plain.commit(snapshot.key, wanted, snapshot.labels, call);
+          const { key, labels } = snapshot;
+          await plain.commit({ key, name: wanted, parent: '', labels }, call);
           throw new Rejection('already-exists', `target snapshot "${wanted}": already exists`);
         },
       };
@@ -185,6 +186,40 @@ describe.skipIf(missing !== undefined)(`proxy plugins ${missing ?? ''}`, () => {
       await client.cleanup({ snapshotter });
       expect(await namesThere()).toEqual([]);
     });
+  });
+
+  it('set a layer down on another one where the configuration says that they can', async () => {
+    const name = SnapshotterName.parse('layered');
+    await using far = await servedStore({ overlay: name });
+    const able = createRemoteSnapshotter({ name, address: far.address, capabilities: ['rebase'] });
+    const unable = createRemoteSnapshotter({ name, address: far.address });
+    closing.push(able, unable);
+    await using near = await servedStore({ remote: new Map([[name, able]]) });
+    await using shy = await servedStore({ remote: new Map([[name, unable]]) });
+    await Promise.all([started(near), started(shy)]);
+    const [one, other] = [near.client(Snapshots), shy.client(Snapshots)];
+    const make = async (client: typeof one, key: string) => {
+      const { mounts } = await client.prepare({ snapshotter: name, key });
+      const upper = mounts[0]?.options.find((option) => option.startsWith('upperdir='))?.slice(9);
+      writeFileSync(join(upper ?? mounts[0]?.source ?? '', key), key);
+    };
+    for (const client of [one, other]) {
+      await make(client, 'a');
+      await client.commit({ snapshotter: name, key: 'a', name: 'below' });
+      await make(client, 'b');
+    }
+    await one.commit({ snapshotter: name, key: 'b', name: 'above', parent: 'below' });
+    expect((await one.stat({ snapshotter: name, key: 'above' })).info?.parent).toBe('below');
+    const told: string[] = [];
+    for await (const { info } of far.client(Snapshots).list({ snapshotter: name })) {
+      told.push(...info.filter((each) => each.name.endsWith('above')).map(({ parent }) => parent));
+    }
+    expect(told).toEqual([expect.stringMatching(/\/below$/)]);
+    await expect(
+      other.commit({ snapshotter: name, key: 'b', name: 'above', parent: 'below' }),
+    ).rejects.toMatchObject({ code: 'unimplemented', message: expect.stringMatching(/'rebase'/) });
+    const { plugins: able1 } = await near.client(Introspection).plugins({ filters: ['id==layered'] });
+    expect(able1).toMatchObject([{ capabilities: ['rebase'], exports: { address: far.address } }]);
   });
 
   it('take back what a refused call had made', async () => {
@@ -221,6 +256,25 @@ describe.skipIf(missing !== undefined)(`proxy plugins ${missing ?? ''}`, () => {
     const found = await nobody.client(Introspection).plugins({ filters: ['id==theirs'] });
     expect(found.plugins).toMatchObject([{ type: 'io.containerd.differ.v1', id: 'theirs' }]);
     await nobody[Symbol.asyncDispose]();
+  });
+
+  it('with content are listed beside our own, which goes on being the one that is used', async () => {
+    const facts = { address: other.address, capabilities: [], exports: { kind: 'remote' } };
+    await using served = await servedStore({ contents: new Map([['theirs', facts]]) });
+    const filters = ['type==io.containerd.content.v1'];
+    const { plugins: listed } = await served.client(Introspection).plugins({ filters });
+    expect(listed).toMatchObject([
+      { id: 'content' },
+      { id: 'theirs', exports: { address: other.address, kind: 'remote' }, platforms: [{ os: 'linux' }] },
+    ]);
+    expect(listed.map(({ initErr }) => initErr)).toEqual([undefined, undefined]);
+    const stream = new ContentStream(served.client(Content));
+    await stream.stat('mine');
+    await stream.write(Buffer.from('x'));
+    await stream.commit(1);
+    const digest = digestOf(Buffer.from('x'));
+    expect((await served.client(Content).info({ digest })).info?.size).toBe(1n);
+    await expect(other.client(Content).info({ digest })).rejects.toMatchObject({ code: 'not-found' });
   });
 
   it('are asked for layers that are unknown here', async () => {

@@ -54,19 +54,36 @@ describe('tables with names of their own', () => {
       [proxy_plugins.stargz]
       type = "snapshot"
       address = "/run/stargz.sock"
-      exports = "/x"
+      capabilities = ["rebase"]
+      exports = { root = "/x" }
+      platform = "linux/arm64/v8"
+      weight = 3
+      [proxy_plugins.far]
+      type = "io.containerd.content.v1"
+      address = "/run/far.sock"
       [stream_processors."io.example.decoder.v1"]
       accepts = ["a/b+encrypted"]
       returns = "a/b"
       path = "decoder"
       args = ["--fast"]`);
-    expect(config.proxy_plugins).toEqual({ stargz: { type: 'snapshot', address: '/run/stargz.sock' } });
+    expect(config.proxy_plugins).toEqual({
+      stargz: {
+        ...{
+          type: 'snapshot',
+          address: '/run/stargz.sock',
+          capabilities: ['rebase'],
+          exports: { root: '/x' },
+        },
+        platform: { os: 'linux', architecture: 'arm64', variant: 'v8' },
+      },
+      far: { type: 'content', address: '/run/far.sock', capabilities: [], exports: {} },
+    });
     expect(config.stream_processors).toEqual({
       'io.example.decoder.v1': {
         ...{ accepts: ['a/b+encrypted'], returns: 'a/b', path: 'decoder', args: ['--fast'], env: [] },
       },
     });
-    expect(warnings).toEqual([expect.stringContaining('proxy_plugins.stargz.exports is not a key')]);
+    expect(warnings).toEqual([expect.stringContaining('proxy_plugins.stargz.weight is not a key')]);
     expect(read('').config).toMatchObject({ proxy_plugins: {}, stream_processors: {} });
   });
 });
