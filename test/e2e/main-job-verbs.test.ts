@@ -1,14 +1,9 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { busyboxLayout } from '../support/busybox-image.ts';
-import { type DaemonHost, daemonMissing, startHost } from '../support/daemon.ts';
-import { missingHere } from '../support/machine.ts';
-import { pushLayout, type RegistryServer, startRegistry } from '../support/registry-server.ts';
+import type { DaemonHost } from '../support/daemon.ts';
+import { type RegistryHost, registryHostMissing, startRegistryHost } from '../support/registry-host.ts';
 
-const missing =
-  daemonMissing() ??
-  missingHere({ programs: ['docker-registry', 'skopeo', 'runc', 'containerd-shim-runc-v2'] });
+const missing = registryHostMissing();
 
 /** Prints a number every tenth of a second. */
 const counting = 'i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done';
@@ -16,29 +11,19 @@ const counting = 'i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done';
 describe.skipIf(missing !== undefined)(
   `verbs on containers, with the built programs${missing === undefined ? '' : ` (${missing})`}`,
   () => {
+    let setting: RegistryHost;
     let host: DaemonHost;
-    let registry: RegistryServer;
     let image: string;
 
     beforeAll(async () => {
-      host = await startHost('verbs');
-      registry = await startRegistry(join(host.directory, 'registry'));
-      image = `${registry.host}/busybox:latest`;
-      await pushLayout(await busyboxLayout(host.directory), image);
-      await host.ok('pull', '-q', image);
+      setting = await startRegistryHost('verbs');
+      ({ host, image } = setting);
     }, 60_000);
     afterEach(async () => {
       const ids = (await host.ok('ps', '-aq')).split('\n').filter((id) => id !== '');
       if (ids.length > 0) await host.ok('rm', '-f', ...ids);
     });
-    afterAll(async () => {
-      try {
-        expect(await host.leaks()).toEqual([]);
-      } finally {
-        await host.close();
-        await registry.stop();
-      }
-    }, 60_000);
+    afterAll(() => setting.close(), 60_000);
 
     const start = (name: string, script: string, ...flags: string[]) =>
       host.ok('run', '-d', '--name', name, ...flags, image, 'sh', '-c', script);

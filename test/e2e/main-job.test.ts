@@ -1,37 +1,25 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { busyboxLayout } from '../support/busybox-image.ts';
-import { type DaemonHost, daemonMissing, startHost } from '../support/daemon.ts';
-import { missingHere } from '../support/machine.ts';
-import { pushLayout, type RegistryServer, startRegistry } from '../support/registry-server.ts';
+import type { DaemonHost } from '../support/daemon.ts';
+import { type RegistryHost, registryHostMissing, startRegistryHost } from '../support/registry-host.ts';
+import type { RegistryServer } from '../support/registry-server.ts';
 
-const missing =
-  daemonMissing() ??
-  missingHere({ programs: ['docker-registry', 'skopeo', 'runc', 'containerd-shim-runc-v2'] });
+const missing = registryHostMissing();
 
 describe.skipIf(missing !== undefined)(
   `the main job, with the built programs${missing === undefined ? '' : ` (${missing})`}`,
   () => {
+    let setting: RegistryHost;
     let host: DaemonHost;
     let registry: RegistryServer;
     let image: string;
 
     beforeAll(async () => {
-      host = await startHost('main-job');
-      registry = await startRegistry(join(host.directory, 'registry'));
-      image = `${registry.host}/busybox:latest`;
-      await pushLayout(await busyboxLayout(host.directory), image);
-      await host.ok('pull', '-q', image);
+      setting = await startRegistryHost('main-job');
+      ({ host, image, registry } = setting);
     }, 60_000);
-    afterAll(async () => {
-      try {
-        expect(await host.leaks()).toEqual([]);
-      } finally {
-        await host.close();
-        await registry.stop();
-      }
-    }, 60_000);
+    afterAll(() => setting.close(), 60_000);
 
     const run = (...args: string[]) => host.shiplog(['run', '--rm', ...args]);
     /** Runs `sh -c script` with these flags and gives what it printed. */

@@ -1,13 +1,8 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { busyboxLayout } from '../support/busybox-image.ts';
-import { type DaemonHost, daemonMissing, startHost } from '../support/daemon.ts';
-import { missingHere } from '../support/machine.ts';
-import { pushLayout, type RegistryServer, startRegistry } from '../support/registry-server.ts';
+import type { DaemonHost } from '../support/daemon.ts';
+import { type RegistryHost, registryHostMissing, startRegistryHost } from '../support/registry-host.ts';
 
-const missing =
-  daemonMissing() ??
-  missingHere({ programs: ['docker-registry', 'skopeo', 'runc', 'containerd-shim-runc-v2'] });
+const missing = registryHostMissing();
 
 /** Asks for twice as much memory at every turn. */
 const greedy = 'x=a; while :; do x=$x$x; done';
@@ -15,25 +10,15 @@ const greedy = 'x=a; while :; do x=$x$x; done';
 describe.skipIf(missing !== undefined)(
   `a container that runs out of memory${missing === undefined ? '' : ` (${missing})`}`,
   () => {
+    let setting: RegistryHost;
     let host: DaemonHost;
-    let registry: RegistryServer;
     let image: string;
 
     beforeAll(async () => {
-      host = await startHost('oom');
-      registry = await startRegistry(join(host.directory, 'registry'));
-      image = `${registry.host}/busybox:latest`;
-      await pushLayout(await busyboxLayout(host.directory), image);
-      await host.ok('pull', '-q', image);
+      setting = await startRegistryHost('oom');
+      ({ host, image } = setting);
     }, 60_000);
-    afterAll(async () => {
-      try {
-        expect(await host.leaks()).toEqual([]);
-      } finally {
-        await host.close();
-        await registry.stop();
-      }
-    }, 60_000);
+    afterAll(() => setting.close(), 60_000);
 
     /** Runs a container to its end. @returns its exit code, and what the log says of its memory and its end, in order */
     const ending = async (name: string, memory: string, script: string) => {

@@ -1,20 +1,15 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { busyboxLayout } from '../support/busybox-image.ts';
-import { type DaemonHost, daemonMissing, startHost } from '../support/daemon.ts';
-import { missingHere } from '../support/machine.ts';
-import { pushLayout, type RegistryServer, startRegistry } from '../support/registry-server.ts';
+import type { DaemonHost } from '../support/daemon.ts';
+import { type RegistryHost, registryHostMissing, startRegistryHost } from '../support/registry-host.ts';
 
-const missing =
-  daemonMissing() ??
-  missingHere({ programs: ['docker-registry', 'skopeo', 'runc', 'containerd-shim-runc-v2'] });
+const missing = registryHostMissing();
 
 describe.skipIf(missing !== undefined)(
   `a look at the past, with the built programs${missing === undefined ? '' : ` (${missing})`}`,
   () => {
+    let setting: RegistryHost;
     let host: DaemonHost;
-    let registry: RegistryServer;
     let image: string;
     /** Positions at which the image was there, the container ran, and both were gone. */
     let pulled: string;
@@ -28,11 +23,8 @@ describe.skipIf(missing !== undefined)(
     const bytesOf = async () => JSON.parse(await host.ok('info', '--format', 'json')).Blobs as number;
 
     beforeAll(async () => {
-      host = await startHost('past');
-      registry = await startRegistry(join(host.directory, 'registry'));
-      image = `${registry.host}/busybox:latest`;
-      await pushLayout(await busyboxLayout(host.directory), image);
-      await host.ok('pull', '-q', image);
+      setting = await startRegistryHost('past');
+      ({ host, image } = setting);
       pulled = await head();
       id = await host.ok('run', '-d', '--name', 'web', '--label', 'team=a', image, 'sleep', '1000');
       running = await head();
@@ -46,14 +38,7 @@ describe.skipIf(missing !== undefined)(
       while ((await bytesOf()) > 0 && performance.now() < deadline) await sleep(50);
       gone = await head();
     }, 90_000);
-    afterAll(async () => {
-      try {
-        expect(await host.leaks()).toEqual([]);
-      } finally {
-        await host.close();
-        await registry.stop();
-      }
-    }, 60_000);
+    afterAll(() => setting.close(), 60_000);
 
     it('shows a container that was removed, by position and by time', async () => {
       expect(await host.ok('ps', '-aq')).toBe('');

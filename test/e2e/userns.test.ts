@@ -3,16 +3,13 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mapLowerDirectories } from '../../src/adapters/overlay/idmap-lower.ts';
-import { busyboxLayout } from '../support/busybox-image.ts';
-import { type DaemonHost, daemonMissing, startHost } from '../support/daemon.ts';
+import type { DaemonHost } from '../support/daemon.ts';
 import { mountsBelow } from '../support/leaks.ts';
 import { missingHere } from '../support/machine.ts';
-import { pushLayout, type RegistryServer, startRegistry } from '../support/registry-server.ts';
+import { type RegistryHost, registryHostMissing, startRegistryHost } from '../support/registry-host.ts';
 import { directory, file, tarOf } from '../support/tar.ts';
 
-const missing =
-  daemonMissing() ??
-  missingHere({ programs: ['docker-registry', 'skopeo', 'runc', 'containerd-shim-runc-v2', 'unshare'] });
+const missing = registryHostMissing() ?? missingHere({ programs: ['unshare'] });
 
 /** CAP_NET_RAW, permitted and effective, as a file carries it (vfs_cap_data, revision 2). */
 const netRaw = Buffer.alloc(20);
@@ -41,26 +38,21 @@ const mapped = `--userns=${userns}`;
 describe.skipIf(missing !== undefined)(
   `containers in a user namespace${missing === undefined ? '' : ` (${missing})`}`,
   () => {
+    let setting: RegistryHost;
     let host: DaemonHost;
-    let registry: RegistryServer;
     let image: string;
 
     beforeAll(async () => {
-      host = await startHost('userns');
+      setting = await startRegistryHost('userns', { above: above() });
+      ({ host, image } = setting);
       // The container's root is nobody on the host, and must reach its root.
       chmodSync(host.directory, 0o711);
-      registry = await startRegistry(join(host.directory, 'registry'));
-      image = `${registry.host}/busybox:layers`;
-      await pushLayout(await busyboxLayout(host.directory, { above: above() }), image);
-      await host.ok('pull', '-q', image);
     }, 60_000);
     afterAll(async () => {
       try {
-        expect(await host.leaks()).toEqual([]);
         expect(mountsBelow(host.directory)).toEqual([]);
       } finally {
-        await host.close();
-        await registry.stop();
+        await setting.close();
       }
     }, 60_000);
 
