@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
-import { natives, pointAtBuilt, root } from './entries.mjs';
+import { natives, pointAtBuilt, programParts, root } from './entries.mjs';
 
 /**
  * Bundles TypeScript entries into single CommonJS files. CommonJS, since only a script (not a module) can be compiled
@@ -32,6 +32,8 @@ const apart = {
     '@eventstore/db-client/generated/streams_grpc_pb.js',
   ],
   'vendor-cel': ['@bufbuild/cel'],
+  // gRPC's own reader of .proto files, for its services that tell about channels: we serve none of them.
+  'vendor-proto-loader': ['@grpc/proto-loader'],
 };
 
 /** Takes those packages from their files, at the moment they are loaded. */
@@ -54,6 +56,33 @@ const fromApart = (outdir, programsDir) => ({
     }));
   },
 });
+
+/** Leaves out what a program takes from a file beside it. */
+const partsBeside = {
+  name: 'parts-beside',
+  setup(building) {
+    const parts = Object.entries(programParts);
+    building.onResolve({ filter: /^\.\/.*\.ts$/ }, ({ path, importer, kind }) => {
+      if (kind !== 'dynamic-import') return undefined;
+      const found = parts.find(
+        ([, { source, of }]) =>
+          join(root, of) === importer && join(root, source) === resolve(dirname(importer), path),
+      );
+      return found && { path: `./${found[0]}.js`, external: true };
+    });
+  },
+};
+
+/** zod's messages in forty languages, of which it takes English from another place: half of what zod is. */
+const noLocales = {
+  name: 'no-locales',
+  setup(building) {
+    building.onResolve({ filter: /^\.\.\/locales\/index\.js$/ }, ({ importer, path }) =>
+      importer.includes('/node_modules/zod/') ? { path, namespace: 'no-locales' } : undefined,
+    );
+    building.onLoad({ filter: /.*/, namespace: 'no-locales' }, () => ({ contents: 'export {};' }));
+  },
+};
 
 /** Bundles the packages that stay apart. @returns esbuild's metafile */
 export const bundleApart = async (outdir) => {
@@ -127,6 +156,10 @@ export const bundle = async (entries, outdir, programsDir = outdir) => {
     outdir,
     ...common,
     keepNames: false,
+    // The text of a program stays in memory for as long as it runs. Names stay, and lines that a trace can tell apart.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 160,
     sourcemap: 'linked',
     sourcesContent: false,
     define: {
@@ -135,7 +168,13 @@ export const bundle = async (entries, outdir, programsDir = outdir) => {
       'import.meta.filename': '__filename',
     },
     banner: { js: "const __fileUrl = require('node:url').pathToFileURL(__filename).href;" },
-    plugins: [entryUrls(outdir, programsDir), fromApart(outdir, programsDir), keepOrder],
+    plugins: [
+      entryUrls(outdir, programsDir),
+      fromApart(outdir, programsDir),
+      partsBeside,
+      noLocales,
+      keepOrder,
+    ],
   });
   writeWhole(join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
   for (const file of result.outputFiles) {

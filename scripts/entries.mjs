@@ -16,6 +16,15 @@ export const natives = ['koffi', 'fs-ext', '@node-rs/crc32'];
 
 const programs = { shiplogd: 'src/main.ts', shiplog: 'src/cli.ts', 'shiplog-verify': 'src/verify.ts' };
 
+/**
+ * What a program loads with `import()` from a file beside its own: a bundle is read whole at every start, used or not. By
+ * output name.
+ */
+export const programParts = {
+  'shiplog-past': { source: 'src/bundle.ts', of: 'src/cli.ts' },
+  'shiplog-fleet': { source: 'src/fleet.ts', of: 'src/cli.ts' },
+};
+
 const isSideEntry = (file) => /^(?:.*-)?worker\.ts$|-(?:worker-)?main\.ts$/.test(file);
 
 /** `unpack/worker.ts` and `unpack/unpack-worker.ts` are `unpack-worker`; `stdio/holder-main.ts` is `stdio-holder`. */
@@ -50,7 +59,8 @@ export const allEntries = (base = root) => {
     if (!existsSync(file))
       throw new Error(`${relative(base, file)} is missing: dist/${name}.js is built from it`);
   }
-  return { ...mains, ...sideEntries(base) };
+  const parts = Object.entries(programParts).map(([name, { source }]) => [name, join(base, source)]);
+  return { ...mains, ...Object.fromEntries(parts), ...sideEntries(base) };
 };
 
 const ENTRY_URL = /new URL\(\s*(['"])\.\/([\w-]+)\.(?:ts|js)\1,\s*import\.meta\.url,?\s*\)/g;

@@ -3,13 +3,8 @@ import type { Fleet } from './engine/ports/fleet.ts';
 import type { OpenedPast, PastOrder } from './engine/ports/past.ts';
 
 /** Reads logs of many hosts where they are together; loaded when asked for. @throws Rejection `invalid-argument` */
-const openFleet = async (connectionString: string): Promise<Fleet> => {
-  const [{ openFleetLogs }, { fleetOf }] = await Promise.all([
-    import('./adapters/eventstoredb/fleet-logs.ts'),
-    import('./engine/fleet.ts'),
-  ]);
-  return fleetOf(openFleetLogs({ connectionString }));
-};
+const openFleet = async (connectionString: string): Promise<Fleet> =>
+  (await import('./fleet.ts')).openFleet(connectionString);
 
 /** Serves a log that is kept, in this process; loaded when asked for. */
 const openPast = async (order: PastOrder): Promise<OpenedPast> =>

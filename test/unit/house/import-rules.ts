@@ -41,6 +41,7 @@ const roots = [
   'verify',
   'verify-log',
   'bundle',
+  'fleet',
 ].map((name) => `src/${name}.ts`);
 
 export const parts: readonly Part[] = [
