@@ -9,6 +9,7 @@ import { createHostInspector, hostPlatform, sha256 } from './adapters/linux/host
 import { createProcessTable } from './adapters/linux/processes.ts';
 import { createLogInspector } from './adapters/log-file/inspector.ts';
 import { createMountFolders } from './adapters/overlay/mount-folders.ts';
+import { createMounter } from './adapters/overlay/mounter.ts';
 import { createRegistry } from './adapters/registry/registry.ts';
 import { createSpecifications } from './adapters/runc/specifications.ts';
 import { createShimRuntime } from './adapters/shim/runtime.ts';
@@ -80,6 +81,7 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
     shimCgroup: config.runtimes.shim_cgroup,
     noNewKeyring: config.runtimes.no_new_keyring,
     coreScheduling: config.runtimes.sched_core,
+    mounter: createMounter(),
     logger,
     clock,
     timeouts: {

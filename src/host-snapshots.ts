@@ -4,6 +4,7 @@ import { btrfsMissing, createBtrfsStore } from './adapters/btrfs-snapshots/store
 import type { Config } from './adapters/config/schema.ts';
 import { createLayerDiffer } from './adapters/diff/differ.ts';
 import { createNativeStore } from './adapters/native-snapshots/store.ts';
+import { canMapIds } from './adapters/overlay/idmap-support.ts';
 import { createMounter } from './adapters/overlay/mounter.ts';
 import { createOverlayStore } from './adapters/overlay/store.ts';
 import { createTreeOpener } from './adapters/overlay/tree-opener.ts';
@@ -37,7 +38,7 @@ const folder = (...parts: [string, ...string[]]): string => {
 
 export const openHostSnapshots = async (config: Config): Promise<HostSnapshots> => {
   const directory = folder(config.root, 'overlayfs');
-  const overlay = createOverlayStore({ directory });
+  const overlay = createOverlayStore({ directory, remapIds: await canMapIds(directory) });
   const mounter = createMounter();
   const trees = createTreeOpener({ mounter, directory: folder(config.state, 'trees') });
   await trees.sweep();

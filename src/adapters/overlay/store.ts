@@ -16,6 +16,8 @@ export interface OverlayStoreOptions {
   readonly directory: string;
   /** Extra overlay options; what this kernel knows of containerd's, when absent. */
   readonly features?: readonly string[];
+  /** Whether mounts under other ids can be made of it (`canMapIds`); not when absent. */
+  readonly remapIds?: boolean;
 }
 
 const makeDirectory = (path: string, mode: number): boolean => {
@@ -67,7 +69,7 @@ export const createOverlayStore = (options: OverlayStoreOptions): RootStore => {
   const features = options.features ?? overlayFeatures();
   const kept = openSnapshotDirectories({ directory, treeOf: directories.fs });
   return {
-    capabilities: ['rebase'],
+    capabilities: options.remapIds === true ? ['remap-ids', 'rebase'] : ['rebase'],
     directory,
     create: (id, kind, [parent] = []) => create(directories, id, kind, parent),
     mounts: (id, parents, writable, ids) => overlayMounts(directories, id, parents, writable, features, ids),

@@ -24,8 +24,8 @@ const layersOf = (mounts: readonly Mount[]): TreeLayers => {
   return { directories: mount.type === 'bind' ? [mount.source] : [] };
 };
 
-/** Options that speak of an upper directory. */
-const ofUpper = /^(?:upperdir|workdir)=|^volatile$|^rw$/;
+/** Options that speak of an upper directory, and of ids under which others are to see it: what is looked at is what is stored. */
+const ofUpper = /^(?:upperdir|workdir|uidmap|gidmap)=|^volatile$|^rw$/;
 
 /**
  * The same to look at, and nothing to write to. An upper directory becomes the first of the lower ones, since overlayfs

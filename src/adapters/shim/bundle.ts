@@ -35,6 +35,8 @@ export const BundleRecord = z.object({
   rootfs: z.string(),
   /** Where its OCI runtime keeps state, where a client wants that elsewhere. */
   runtimeRoot: z.string().startsWith('/').optional(),
+  /** The daemon mounted a client's root, as a shim could not: the daemon unmounts it. */
+  mounted: z.literal(true).optional(),
 });
 export type BundleRecord = z.infer<typeof BundleRecord>;
 

@@ -1,3 +1,4 @@
+import type { ClientMount } from '../../domain/client-order.ts';
 import type { ContainerConfig } from '../../domain/container-config.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { ClientTask, TaskOrder } from '../../engine/ports/runtime.ts';
@@ -61,6 +62,9 @@ const imagesOf = (ours: string | undefined, theirs: string | undefined): ShimJob
   return theirs === undefined ? undefined : { folder: theirs, ours: false };
 };
 
+/** Whether a mount is to show its files under the ids of a user namespace. */
+const isMapped = ({ options }: ClientMount): boolean => options.some((option) => /^[ug]idmap=/.test(option));
+
 /** A task of a client's: what it gave is handed on. */
 export const clientWork = (
   { task, runtime, spec, order, images }: ClientTask,
@@ -92,6 +96,7 @@ export const clientWork = (
       runtimeBinary: binaryName,
       rootfs: `${bundle}/rootfs`,
       ...rootNoted(root, options),
+      ...(options.mounter !== undefined && rootfs.some(isMapped) ? { mounted: true } : {}),
     },
   };
 };

@@ -1,6 +1,7 @@
 import type { ProcessConfig, Resources } from '../../domain/container-config.ts';
 import type { Clock } from '../../engine/ports/clock.ts';
 import type { Logger } from '../../engine/ports/logger.ts';
+import type { Mounter } from '../../engine/ports/mounts.ts';
 import type { CreateTask, Secrets } from '../../engine/ports/runtime.ts';
 
 /** What {@link file://./runtime.ts} is made from. */
@@ -22,6 +23,8 @@ export interface ShimRuntimeOptions {
   readonly noNewKeyring?: boolean;
   /** Processes of different shims never share a core. */
   readonly coreScheduling?: boolean;
+  /** Mounts roots under mapped ids, which shims know too late (containerd 2.0) or not at all; they try by themselves when absent. */
+  readonly mounter?: Pick<Mounter, 'mount'>;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly timeouts?: Partial<ShimTimeouts>;

@@ -34,7 +34,7 @@ export const purgeBundle = async (
   const endpoint = await readEndpoint(bundle);
   const socket = endpoint && socketPath(endpoint.address, endpoint.protocol);
   if (socket?.startsWith('/')) await rm(socket, { force: true });
-  unmountRoot(join(bundle, 'rootfs'));
+  unmountRoot(bundle);
   await removeBundle(bundle);
   return exit;
 };
@@ -42,8 +42,9 @@ export const purgeBundle = async (
 /** Most mounts that one root is made of. */
 const mountsAtMost = 64;
 
-/** A client's root is mounted by the shim, within the bundle, and stays where the shim's clean-up did not get that far. */
-const unmountRoot = (path: string): void => {
+/** A client's root is mounted within the bundle by the shim, and stays where the shim's clean-up did not get that far; or by us. */
+export const unmountRoot = (bundle: string): void => {
+  const path = join(bundle, 'rootfs');
   for (let mounts = 0; mounts < mountsAtMost; mounts++) {
     try {
       umount(path, UmountFlag.detach | UmountFlag.nofollow);

@@ -27,7 +27,7 @@ import { copyShimLog } from './log-fifo.ts';
 import { sawOomKill } from './oom-kills.ts';
 import { type ShimRuntimeOptions, shimTimeouts } from './options.ts';
 import { probeBundle } from './probe.ts';
-import { purgeBundle } from './purge.ts';
+import { purgeBundle, unmountRoot } from './purge.ts';
 import { processAny, resourcesAny } from './runc-options.ts';
 import { noTask, Shim } from './shim.ts';
 import { findShim } from './shim-binary.ts';
@@ -141,6 +141,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       }
       if (error.code !== 'not-found') throw error;
     }
+    if ((await readBundle(shim.bundle))?.mounted) unmountRoot(shim.bundle);
     const gone = sendAway(task, shim);
     if (until === 'gone') await gone;
   };

@@ -24,7 +24,7 @@ export interface ShimJob {
   readonly options: Any | undefined;
   /** The text of the specification, and the streams, once both are there. */
   readonly specify: () => Promise<{ readonly text: string; readonly stdio: StdioPaths }>;
-  /** For the shim to mount within the bundle. */
+  /** To be mounted within the bundle: by the shim, or under mapped ids by us. */
   readonly rootfs: readonly ClientMount[];
   /** Folder with images of processes to go on from; one of ours is moved into the bundle, and goes with it. */
   readonly images?: { readonly folder: string; readonly ours: boolean } | undefined;
@@ -79,7 +79,7 @@ export const startShim = async (
     );
     const shim = await Shim.connect({ task, bundle, endpoint, timeouts }, closeLog, timeouts.connect);
     try {
-      const rootfs = job.rootfs.map((mount) => ({ ...mount, options: [...mount.options] }));
+      const rootfs = await rootFor(job, bundle, record, options);
       const created = await shim.call(
         Task.method.create,
         {
@@ -101,6 +101,20 @@ export const startShim = async (
     closeLog();
     throw error;
   }
+};
+
+/** @returns what is left for the shim to mount */
+const rootFor = async (
+  { rootfs }: ShimJob,
+  bundle: string,
+  { mounted }: BundleRecord,
+  { mounter }: ShimRuntimeOptions,
+) => {
+  if (mounted === undefined || mounter === undefined) {
+    return rootfs.map((mount) => ({ ...mount, options: [...mount.options] }));
+  }
+  await mounter.mount(rootfs, join(bundle, 'rootfs'));
+  return [];
 };
 
 const shimEndpoint = async (

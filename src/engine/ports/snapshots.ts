@@ -25,8 +25,21 @@ export interface SnapshotStore {
    * @param parents ids from the direct parent to the base
    * @param writable false for views, whose own directory is empty and left out. A committed snapshot is seen as a view on
    *   it: name it as the first of `parents`
+   * @param ids shows the files of the parents under the ids of a user namespace: who is 0 on disk is its 0. For those with
+   *   the capability `remap-ids`
    */
-  mounts(id: SnapshotId, parents: readonly SnapshotId[], writable: boolean): readonly Mount[];
+  mounts(
+    id: SnapshotId,
+    parents: readonly SnapshotId[],
+    writable: boolean,
+    ids?: IdMapping,
+  ): readonly Mount[];
+  /**
+   * Ties an active snapshot to a mapping of ids, to be called before it is mounted under one: its files are stored with
+   * the host's ids, and its root belongs to the mapped root. Durable on return; nothing happens the second time.
+   * @throws Rejection `not-found`, `failed-precondition` where it has files of another mapping or of none
+   */
+  mapIds?(id: SnapshotId, ids: IdMapping): Promise<void>;
   /** Makes all that was written into it durable, by whomever. */
   sync(id: SnapshotId): Promise<void>;
   /** Bytes on disk and inodes of this layer alone. */
@@ -44,18 +57,6 @@ export interface SnapshotStore {
 export interface RootStore extends SnapshotStore {
   /** Nothing is copied; the root belongs to whom that of the direct parent belongs to, where one is named. */
   create(id: SnapshotId, kind: 'active' | 'view', parents?: readonly SnapshotId[]): Promise<void>;
-  /** @param ids shows the files of the parents under the ids of a user namespace: who is 0 on disk is its 0 */
-  mounts(
-    id: SnapshotId,
-    parents: readonly SnapshotId[],
-    writable: boolean,
-    ids?: IdMapping,
-  ): readonly Mount[];
-  /**
-   * Ties an active snapshot to a mapping of ids, to be called before it is mounted under one: its files are stored with
-   * the host's ids, and its root belongs to the mapped root. Durable on return; nothing happens the second time.
-   * @throws Rejection `not-found`, `failed-precondition` where it has files of another mapping or of none
-   */
   mapIds(id: SnapshotId, ids: IdMapping): Promise<void>;
   /**
    * The active snapshot that these mounts write to, as `mounts` gave them; undefined for mounts of others and for those

@@ -2,9 +2,10 @@ import type { Labels, Namespace, SnapshotId, SnapshotKey } from '../../domain/id
 import type { Mount } from '../../domain/mount.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { Snapshot } from '../../domain/snapshots.ts';
-import type { SnapshotStore, SnapshotUsage } from '../ports/snapshots.ts';
+import type { IdMapping, SnapshotStore, SnapshotUsage } from '../ports/snapshots.ts';
 import type { StoreCall } from '../ports/store/call.ts';
 import type { NewSnapshot } from '../ports/store/snapshots.ts';
+import { idMapOf } from './id-map-labels.ts';
 
 /** A snapshot that is about to be made, and what it is built on, from its parent to the base. */
 export interface Planned extends NewSnapshot {
@@ -53,15 +54,22 @@ export interface SnapshotBytes {
 
 const idsOf = (below: readonly Snapshot[]): readonly SnapshotId[] => below.map(({ id }) => id);
 
+/** The ids that a snapshot's labels ask for, where its store heeds them: others leave them to the client, as in containerd. */
+const mapped = ({ capabilities }: SnapshotStore, labels: Labels): IdMapping | undefined =>
+  capabilities.includes('remap-ids') ? idMapOf(labels) : undefined;
+
 /** Directories on this host. */
 export const localBytes = (store: SnapshotStore): SnapshotBytes => ({
-  prepare: async ({ id, kind, below }) => {
+  prepare: async ({ id, kind, below, labels }) => {
+    const ids = mapped(store, labels);
     await store.create(id, kind, idsOf(below));
-    return store.mounts(id, idsOf(below), kind === 'active');
+    if (ids !== undefined && kind === 'active') await store.mapIds?.(id, ids);
+    return store.mounts(id, idsOf(below), kind === 'active', ids);
   },
   recorded: () => undefined,
   discard: ({ id }) => store.remove(id),
-  mounts: async ({ snapshot, below }) => store.mounts(snapshot.id, idsOf(below), snapshot.kind === 'active'),
+  mounts: async ({ snapshot, below }) =>
+    store.mounts(snapshot.id, idsOf(below), snapshot.kind === 'active', mapped(store, snapshot.labels)),
   commit: async ({ id, snapshotter, key }, _, onto) => {
     if (onto !== undefined && !store.capabilities.includes('rebase')) {
       throw new Rejection(
