@@ -1,34 +1,50 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Leases } from '../../src/gen/containerd/services/leases/v1/leases_pb.ts';
 import { Tasks } from '../../src/gen/containerd/services/tasks/v1/tasks_pb.ts';
+import { busyboxLayout } from '../support/busybox-image.ts';
 import { runProgram } from '../support/child.ts';
+import { startContainerd } from '../support/containerd.ts';
 import { containerdClient } from '../support/containerd-client.ts';
 import { type DaemonHost, daemonMissing, startHost } from '../support/daemon.ts';
 import { missingHere } from '../support/machine.ts';
+import { newerCriu } from '../support/newer-debian.ts';
 import { makeRootfs } from '../support/rootfs.ts';
 
-/** criu 3.17, as in Debian 12, fails on kernels from 6.1 on or so; 4.x works. criu itself knows. */
+/** criu 3.17, as in Debian 12, fails on kernels from 6.1 on or so; 4.x works, which a newer Debian has. */
+const newer = newerCriu();
+const PATH = [newer, process.env.PATH].filter((path) => path !== undefined).join(':');
+/** criu itself knows. */
 const criuMissing = (): string | undefined => {
-  const missing = missingHere({ programs: ['criu'] });
+  const missing = newer === undefined ? missingHere({ programs: ['criu'] }) : undefined;
   if (missing) return missing;
-  const { status, stderr } = spawnSync('criu', ['check'], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync('criu', ['check'], {
+    encoding: 'utf8',
+    env: { ...process.env, PATH },
+  });
   return status === 0 ? undefined : `criu check: ${stderr.trim().split('\n').at(-1)}`;
 };
-const missing = daemonMissing() ?? missingHere({ programs: ['ctr', 'runc'] }) ?? criuMissing();
+const missing =
+  daemonMissing() ??
+  missingHere({ programs: ['ctr', 'runc', 'containerd', 'containerd-shim-runc-v2'] }) ??
+  criuMissing();
 
 describe.skipIf(missing !== undefined)(`a task with criu${missing ? ` (skipped: ${missing})` : ''}`, () => {
   let host: DaemonHost;
   let rootfs: string;
+  let archive: string;
   beforeAll(async () => {
-    host = await startHost('ctr-checkpoint');
+    host = await startHost('ctr-checkpoint', { env: { PATH } });
     rootfs = makeRootfs(join(host.directory, 'rootfs'));
     writeFileSync(
       join(rootfs, 'bin/count'),
       'i=0; while :; do i=$((i+1)); echo $i > /tmp/n; sleep 0.1; done\n',
     );
+    const layout = await busyboxLayout(host.directory);
+    archive = join(host.directory, 'busybox.tar');
+    execFileSync('tar', ['-C', layout.directory, '-cf', archive, '.']);
   }, 60_000);
   afterAll(() => host?.close());
   const namespace = `criu-${process.pid}`;
@@ -83,4 +99,50 @@ describe.skipIf(missing !== undefined)(`a task with criu${missing ? ` (skipped: 
     }
     expect(await host.leaks()).toEqual([]);
   }, 60_000);
+
+  /** A counter in an image's container goes on from `ctr containers checkpoint`, its memory and what it wrote with it. */
+  const journey = async (address: string, folder: string) => {
+    mkdirSync(folder, { recursive: true });
+    const count = join(folder, 'n');
+    const at = (...args: string[]) => runProgram('ctr', ['-a', address, '-n', namespace, ...args]);
+    const counted = () => Number(readFileSync(count, 'utf8') || '0');
+    await at('images', 'import', archive);
+    const [image = ''] = (await at('images', 'ls', '-q')).split('\n');
+    const mount = `type=bind,src=${folder},dst=/shared,options=rbind:rw`;
+    const script =
+      'echo kept > /kept; i=$(cat /shared/from); while :; do i=$((i+1)); echo $i > /shared/n; sleep 0.1; done';
+    writeFileSync(count, '0');
+    writeFileSync(join(folder, 'from'), '1000');
+    const run = ['run', '-d', '--log-uri', `file://${folder}/out.log`, '--mount', mount];
+    await at(...run, image, 'counter', '/bin/sh', '-c', script);
+    await expect.poll(counted, { timeout: 10_000 }).toBeGreaterThan(5);
+    await at('containers', 'checkpoint', '--task', '--rw', '--image', 'counter', 'local/counter:1');
+    await at('tasks', 'rm', '-f', 'counter').catch(() => undefined);
+    await at('containers', 'rm', 'counter');
+    for (const file of [count, join(folder, 'from')]) writeFileSync(file, '0');
+    const restored = at('containers', 'restore', '--live', '--rw', 'back', 'local/counter:1').then(
+      () => 'ended',
+      (error: Error) => error.message,
+    );
+    await expect.poll(counted, { timeout: 10_000 }).toBeGreaterThan(0);
+    const wentOn = counted() > 1000;
+    const kept = await at('tasks', 'exec', '--exec-id', 'look', 'back', '/bin/cat', '/kept');
+    await at('tasks', 'kill', '-s', 'SIGKILL', 'back');
+    const end = await restored;
+    await at('containers', 'rm', 'back');
+    return { wentOn, kept, end };
+  };
+
+  it('goes on from what ctr containers checkpoint wrote, as with containerd', async () => {
+    const containerd = await startContainerd(join(host.directory, 'containerd'), { env: { PATH } });
+    try {
+      const ours = await journey(host.address, join(host.directory, 'ours'));
+      const theirs = await journey(containerd.address, join(host.directory, 'theirs'));
+      expect(ours).toEqual(theirs);
+      expect(ours).toMatchObject({ wentOn: true, kept: 'kept\n' });
+    } finally {
+      await containerd.stop();
+    }
+    expect(await host.leaks()).toEqual([]);
+  }, 90_000);
 });
