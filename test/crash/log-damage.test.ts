@@ -65,7 +65,8 @@ describe('a torn tail', () => {
     inMemory(async (directory) => {
       const log = await openFileLog({ directory });
       await appendBatches(log, [2]);
-      const together = [log.append([], log.head), ...[0, 1, 2].map(() => appendBatches(log, [1]))];
+      // Eight events fill a group: three groups in one write.
+      const together = [log.append([], log.head), ...[0, 1, 2].map(() => appendBatches(log, [8]))];
       await Promise.allSettled(together);
       await log.close();
       const [path = ''] = await segmentsOf(directory);

@@ -13,10 +13,10 @@ export interface EventText {
   readonly dataBytes: number;
 }
 
-/** A batch as text and its sizes on disk. */
+/** A batch as text. */
 export interface Batch {
   readonly texts: readonly EventText[];
-  readonly headsBytes: number;
+  /** Bytes of a group that holds nothing else. */
   readonly groupBytes: number;
 }
 
@@ -29,20 +29,16 @@ export const batchOf = (events: readonly Envelope[]): Batch => {
     );
   }
   const texts = events.map(textOf);
-  let headsBytes = 0;
-  let dataBytes = 0;
-  for (const text of texts) {
-    headsBytes += HEAD_FIXED_BYTES + text.headBytes;
-    dataBytes += SALT_BYTES + text.dataBytes;
-  }
-  const groupBytes = align(GROUP_HEADER_BYTES + headsBytes + dataBytes);
+  let bytes = GROUP_HEADER_BYTES;
+  for (const text of texts) bytes += HEAD_FIXED_BYTES + text.headBytes + SALT_BYTES + text.dataBytes;
+  const groupBytes = align(bytes);
   if (groupBytes > LogLimits.batchBytes) {
     throw new Rejection(
       'invalid-argument',
       `Appending a batch of ${groupBytes} bytes: a batch has at most ${LogLimits.batchBytes}. Split it.`,
     );
   }
-  return { texts, headsBytes, groupBytes };
+  return { texts, groupBytes };
 };
 
 const textOf = (event: Envelope): EventText => {

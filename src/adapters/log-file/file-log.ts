@@ -235,7 +235,7 @@ class FileLog implements OpenFileLog {
       );
     }
     const batch = batchOf(events);
-    const queued = this.#filling.length + this.#writing.length;
+    const queued = this.#filling.waiting + this.#writing.waiting;
     if (queued + batch.groupBytes > LogLimits.queuedBytes) {
       throw new Rejection(
         'resource-exhausted',
@@ -253,7 +253,7 @@ class FileLog implements OpenFileLog {
    */
   #schedule(): void {
     if (this.#cycle !== undefined) return;
-    const enough = this.#filling.length >= EAGER_BYTES && this.#parts.pace?.diskBound !== true;
+    const enough = this.#filling.waiting >= EAGER_BYTES && this.#parts.pace?.diskBound !== true;
     if (this.#alone || enough) {
       this.#begin();
     } else if (!this.#turning) {
@@ -266,7 +266,7 @@ class FileLog implements OpenFileLog {
   }
 
   #begin(): void {
-    if (this.#cycle !== undefined || this.#filling.length === 0 || this.#held > 0) return;
+    if (this.#cycle !== undefined || this.#filling.waiting === 0 || this.#held > 0) return;
     this.#cycle = this.#writeOnce();
   }
 
@@ -306,7 +306,7 @@ class FileLog implements OpenFileLog {
     const sealed = this.#parts.writer.seal(this.#continuation);
     const over = (): void => {
       this.#cycle = undefined;
-      if (this.#filling.length > 0) this.#schedule();
+      if (this.#filling.waiting > 0) this.#schedule();
     };
     this.#cycle = sealed.then(over, over);
     try {
@@ -331,7 +331,7 @@ class FileLog implements OpenFileLog {
     this.#marked = false;
     this.#deliver();
     this.#writing.clear();
-    if (this.#filling.length > 0) this.#schedule();
+    if (this.#filling.waiting > 0) this.#schedule();
     this.#waiters.reached(reached.next);
   }
 
@@ -349,13 +349,13 @@ class FileLog implements OpenFileLog {
     if (!this.#feed.wanted) return;
     const events: Recorded[] = [];
     for (const at of this.#writing.starts) {
-      decodeGroup(this.#writing.bytes, at, 0, Number.POSITIVE_INFINITY, events);
+      decodeGroup(this.#writing.sealed, at, 0, Number.POSITIVE_INFINITY, events);
     }
     setImmediate(() => this.#feed.deliver(events));
   }
 
   async #finish(): Promise<void> {
-    while (this.#cycle !== undefined || this.#filling.length > 0) {
+    while (this.#cycle !== undefined || this.#filling.waiting > 0) {
       this.#begin();
       await this.#cycle;
     }

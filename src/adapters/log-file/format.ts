@@ -3,7 +3,8 @@ import { crc32c } from '@node-rs/crc32';
 /**
  * The bytes on disk; docs/adr/0004-log-file-format.md has them as a table. Integers are little-endian.
  *
- * A segment file is a header and groups, one per append, each padded to 8 bytes, then zeros (space written ahead). A group
+ * A segment file is a header and groups, each padded to 8 bytes, then zeros (space written ahead). A group is there as a
+ * whole or not at all; it has the events of one append, or of a few small ones that were written together. It
  * holds the heads of its events, then their data. A head carries everything but the data, and the SHA-256 of the data;
  * the hash chain runs over heads only, so data can be blanked later and the chain still holds.
  */

@@ -118,8 +118,9 @@ export class SegmentWriter {
    */
   commit(groups: GroupBuffer): void {
     const start = this.#segment.end;
-    for (const at of groups.starts) this.#segment.note(firstOf(groups.bytes, at), start + at);
-    this.#segment.end = start + groups.length;
+    const { sealed, starts } = groups;
+    for (const at of starts) this.#segment.note(firstOf(sealed, at), start + at);
+    this.#segment.end = start + sealed.length;
   }
 
   async close(): Promise<void> {

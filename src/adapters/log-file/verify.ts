@@ -15,7 +15,7 @@ export interface VerifiedLog {
   readonly horizon: number;
   /** Position after the last event: their number, where nothing was pruned. */
   readonly events: number;
-  /** Appends, marks left out. */
+  /** Groups with events. */
   readonly groups: number;
   /** Chain hash after the last event, in hex: equal logs have equal ones. */
   readonly chain: string;

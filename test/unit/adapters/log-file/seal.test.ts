@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { batchOf } from '../../../../src/adapters/log-file/event-text.ts';
 import { CHAIN_START, GROUP_HEADER_BYTES } from '../../../../src/adapters/log-file/format.ts';
-import { chainAfter, chainBefore, checkGroup, decodeGroup } from '../../../../src/adapters/log-file/group.ts';
+import {
+  chainAfter,
+  chainBefore,
+  checkGroup,
+  countOf,
+  decodeGroup,
+} from '../../../../src/adapters/log-file/group.ts';
 import { GroupBuffer } from '../../../../src/adapters/log-file/group-buffer.ts';
 import type { Envelope, Recorded } from '../../../../src/domain/envelope.ts';
 import { event, events } from '../../../support/log-events.ts';
@@ -58,12 +64,38 @@ describe('the text of an event', () => {
 });
 
 describe('sealing groups', () => {
+  it('lets small appends share a group, in order, and splits none', () => {
+    const buffer = filled(1, 3, 2, 2, 1, 7, 1, 9, 1);
+    buffer.seal(128, CHAIN_START);
+    expect(buffer.starts.map((at) => countOf(buffer.sealed, at))).toEqual([8, 8, 1, 9, 1]);
+    expect(decoded(buffer).map(({ position }) => Number(position))).toEqual([...Array(27).keys()]);
+  });
+
+  it('gives a large append a group of its own', () => {
+    const buffer = new GroupBuffer();
+    const large = event(1, { text: 'x'.repeat(9000) });
+    for (const [at, one] of [event(0), large, event(2), event(3)].entries()) buffer.add(batchOf([one]), at);
+    buffer.seal(128, CHAIN_START);
+    expect(buffer.starts.map((at) => countOf(buffer.sealed, at))).toEqual([1, 1, 2]);
+    expect(buffer.sealed.length).toBeLessThanOrEqual(buffer.waiting);
+  });
+
+  it('is used again after it was cleared', () => {
+    const buffer = filled(3);
+    buffer.seal(128, CHAIN_START);
+    buffer.clear();
+    expect(buffer).toMatchObject({ waiting: 0, starts: [], sealed: Buffer.alloc(0) });
+    buffer.add(batchOf(events(3, 2)), 3);
+    buffer.seal(128, CHAIN_START);
+    expect(decoded(buffer).map(({ position }) => position)).toEqual([3n, 4n]);
+  });
+
   it('chains each group to the one before it, and checks each', () => {
-    const buffer = filled(1, 3, 2);
+    const buffer = filled(8, 3, 7);
     const after = buffer.seal(128, CHAIN_START);
     let chain = CHAIN_START;
     for (const at of buffer.starts) {
-      expect(checkGroup(buffer.sealed, at, buffer.length)).toBeTypeOf('number');
+      expect(checkGroup(buffer.sealed, at, buffer.sealed.length)).toBeTypeOf('number');
       expect(chainBefore(buffer.sealed, at)).toBe(chain);
       chain = chainAfter(buffer.sealed, at);
     }
@@ -74,6 +106,6 @@ describe('sealing groups', () => {
     const buffer = new GroupBuffer();
     buffer.addMark(5);
     expect(buffer.seal(128, 'x'.repeat(32))).toBe('x'.repeat(32));
-    expect(checkGroup(buffer.sealed, 0, buffer.length)).toBe(GROUP_HEADER_BYTES);
+    expect(checkGroup(buffer.sealed, 0, buffer.sealed.length)).toBe(GROUP_HEADER_BYTES);
   });
 });
