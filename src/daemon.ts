@@ -17,6 +17,7 @@ import { daemonActor } from './engine/origin.ts';
 import { Removals } from './engine/performers/removals.ts';
 import { performersOf } from './engine/performers.ts';
 import type { Logger } from './engine/ports/logger.ts';
+import { readAhead } from './engine/read-ahead.ts';
 import { recover } from './engine/recover.ts';
 import { RestartMonitor } from './engine/restart-monitor.ts';
 import { SandboxKeeper } from './engine/sandbox-keeper.ts';
@@ -177,6 +178,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   // After the first callers, who need the processor now.
   const warming = setTimeout(() => {
     saved.started(ledger.durable);
+    void readAhead(ledger.durable, stopping.signal);
     host.warm().catch((error: unknown) => {
       logger.warn('the holder of streams did not start; the next container tries again', { error });
     });

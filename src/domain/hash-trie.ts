@@ -13,6 +13,28 @@ export interface Leaf<V> {
   readonly key: string;
   readonly value: V;
 }
+
+/** A leaf whose value stays text until it is first looked at. */
+export class LateLeaf<V> implements Leaf<V> {
+  readonly kind = 'leaf';
+  readonly hash: number;
+  readonly key: string;
+  readonly #read: (text: string) => V;
+  #held: { readonly text: string } | { readonly value: V };
+
+  constructor(key: string, text: string, read: (text: string) => V) {
+    this.hash = hashOf(key);
+    this.key = key;
+    this.#read = read;
+    this.#held = { text };
+  }
+
+  get value(): V {
+    if ('text' in this.#held) this.#held = { value: this.#read(this.#held.text) };
+    return this.#held.value;
+  }
+}
+
 interface Collision<V> {
   readonly kind: 'collision';
   readonly hash: number;
@@ -104,6 +126,34 @@ export const insert = <V>(node: Node<V> | undefined, leaf: Leaf<V>, shift: numbe
       return { kind: 'branch', bitmap: node.bitmap, children: replaced(node.children, slot, child) };
     }
   }
+};
+
+/** Where the leaves of `built` lie below a branch, by the bits of their hashes from `shift` on. */
+const slotsOf = <V>(leaves: readonly Leaf<V>[], shift: number): (Leaf<V>[] | undefined)[] => {
+  const slots: (Leaf<V>[] | undefined)[] = new Array(MASK + 1);
+  for (const leaf of leaves) {
+    const slot = (leaf.hash >>> shift) & MASK;
+    const others = slots[slot];
+    if (others === undefined) slots[slot] = [leaf];
+    else others.push(leaf);
+  }
+  return slots;
+};
+
+/** The trie of many leaves, no two with one key, as `insert` would make it one by one; without the copies of that. */
+export const built = <V>(leaves: readonly Leaf<V>[], shift = 0): Node<V> | undefined => {
+  const [first] = leaves;
+  if (first === undefined || leaves.length === 1) return first;
+  if (leaves.every(({ hash }) => hash === first.hash)) return { kind: 'collision', hash: first.hash, leaves };
+  let bitmap = 0;
+  const children: Node<V>[] = [];
+  for (const [slot, some] of slotsOf(leaves, shift).entries()) {
+    const child = some && built(some, shift + BITS);
+    if (child === undefined) continue;
+    bitmap |= 1 << slot;
+    children.push(child);
+  }
+  return { kind: 'branch', bitmap, children };
 };
 
 export const without = <V>(node: Node<V>, key: string, hash: number, shift: number): Node<V> | undefined => {

@@ -6,7 +6,8 @@ interface Ownership<V> {
   readonly changed: Map<string, V>;
   /** Keys of the base that were taken away. */
   readonly gone: Set<string>;
-  size: number;
+  /** Entries more than the base has; what a large one has is not asked before it matters. */
+  grown: number;
   /** The only one that may be used: whoever still has an older one would read what came later. */
   newest: OwnedMap<V> | undefined;
 }
@@ -33,13 +34,13 @@ class OwnedMap<V> extends PersistentMap<V> {
   }
 
   override get size(): number {
-    return this.#mine.size;
+    const { base, grown } = this.#mine;
+    return base.size + grown;
   }
 
   // Most maps of a state are small or empty, and looking a long key up costs its hash: sizes are asked first.
   override get(key: string): V | undefined {
-    const { size, base, changed, gone } = this.#mine;
-    if (size === 0) return undefined;
+    const { base, changed, gone } = this.#mine;
     const known = changed.size === 0 ? undefined : changed.get(key);
     if (known !== undefined || base.size === 0) return known;
     return gone.size > 0 && gone.has(key) ? undefined : base.get(key);
@@ -55,14 +56,14 @@ class OwnedMap<V> extends PersistentMap<V> {
     const before = changed.size;
     changed.set(key, value);
     // A key that was changed before was counted then; one of the base is counted already, unless it had gone.
-    if (changed.size > before && (base.size === 0 || gone.delete(key) || !base.has(key))) owned.size += 1;
+    if (changed.size > before && (base.size === 0 || gone.delete(key) || !base.has(key))) owned.grown += 1;
     return new OwnedMap(owned);
   }
 
   override delete(key: string): PersistentMap<V> {
     const owned = this.#mine;
     if (!this.has(key)) return this;
-    owned.size -= 1;
+    owned.grown -= 1;
     owned.changed.delete(key);
     if (owned.base.has(key)) owned.gone.add(key);
     return new OwnedMap(owned);
@@ -116,7 +117,7 @@ export const own = <T>(state: T): T =>
         base: map,
         changed: new Map(),
         gone: new Set(),
-        size: map.size,
+        grown: 0,
         newest: undefined,
       }),
   ) as T;

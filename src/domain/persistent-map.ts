@@ -1,8 +1,10 @@
 import {
+  built,
   type Difference,
   find,
   hashOf,
   insert,
+  LateLeaf,
   type Leaf,
   type Node,
   unshared,
@@ -34,10 +36,18 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
     return new PersistentMap<V>(undefined, 0);
   }
 
+  /** Of entries with the same key the last one is taken. */
   static from<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
-    let map = PersistentMap.empty<V>();
-    for (const [key, value] of entries) map = map.set(key, value);
-    return map;
+    const leaves: Leaf<V>[] = [];
+    for (const [key, value] of new Map(entries)) leaves.push({ kind: 'leaf', hash: hashOf(key), key, value });
+    return new PersistentMap(built(leaves), leaves.length);
+  }
+
+  /** A map whose values stay text, each until it is first looked at. `read` must be able to read all of them. */
+  static late<V>(entries: Iterable<readonly [string, string]>, read: (text: string) => V): PersistentMap<V> {
+    const leaves: Leaf<V>[] = [];
+    for (const [key, text] of new Map(entries)) leaves.push(new LateLeaf(key, text, read));
+    return new PersistentMap(built(leaves), leaves.length);
   }
 
   /**
@@ -45,7 +55,12 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
    * it costs what was changed, not what they hold. Values are taken for the same by identity.
    */
   static difference<V>(before: PersistentMap<V>, after: PersistentMap<V>): Generator<Difference<V>, void> {
-    return unshared(before.#root, after.#root);
+    return unshared(before.whole().#root, after.whole().#root);
+  }
+
+  /** The map itself, where it was not made yet. */
+  protected whole(): PersistentMap<V> {
+    return this;
   }
 
   get(key: string): V | undefined {
@@ -85,3 +100,54 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
     return new Walk(this.#root, (leaf: Leaf<V>) => leaf.value);
   }
 }
+
+/** A map that is made when something of it is first asked for. */
+class LateMap<V> extends PersistentMap<V> {
+  readonly #make: () => PersistentMap<V>;
+  #made: PersistentMap<V> | undefined;
+
+  constructor(make: () => PersistentMap<V>) {
+    super(undefined, 0);
+    this.#make = make;
+  }
+
+  protected override whole(): PersistentMap<V> {
+    this.#made ??= this.#make();
+    return this.#made;
+  }
+
+  override get size(): number {
+    return this.whole().size;
+  }
+
+  override get(key: string): V | undefined {
+    return this.whole().get(key);
+  }
+
+  override has(key: string): boolean {
+    return this.whole().has(key);
+  }
+
+  override set(key: string, value: V): PersistentMap<V> {
+    return this.whole().set(key, value);
+  }
+
+  override delete(key: string): PersistentMap<V> {
+    return this.whole().delete(key);
+  }
+
+  override [Symbol.iterator](): IterableIterator<readonly [string, V], undefined> {
+    return this.whole()[Symbol.iterator]();
+  }
+
+  override keys(): IterableIterator<string, undefined> {
+    return this.whole().keys();
+  }
+
+  override values(): IterableIterator<V, undefined> {
+    return this.whole().values();
+  }
+}
+
+/** A map that costs nothing until something of it is asked for. `make` is called once at most. */
+export const lateMap = <V>(make: () => PersistentMap<V>): PersistentMap<V> => new LateMap(make);

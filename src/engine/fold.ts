@@ -3,13 +3,11 @@ import type { Position } from '../domain/identity.ts';
 import type { DomainEvent } from '../domain/world.ts';
 import { factOf } from './facts.ts';
 import type { Log } from './ports/log.ts';
+import { turn } from './turn.ts';
 import { type Views, ViewsDraft } from './views.ts';
 
 /** Events folded before others get their turn: some milliseconds. */
 const SLICE = 512;
-
-/** Lets everything else that waits go first. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export interface FoldRange {
   /** What is folded onto: the views before the first event that is read. */

@@ -12,6 +12,7 @@ import type { StoreCall } from './ports/store/call.ts';
 import type { ContainerRecord } from './ports/store/containers.ts';
 import type { Store } from './ports/store/store.ts';
 import type { ProcessName, ProcessState } from './ports/store/tasks.ts';
+import { turn } from './turn.ts';
 
 export interface RestartMonitorOptions {
   readonly actor: Actor;
@@ -21,6 +22,8 @@ export interface RestartMonitorOptions {
 
 /** Containers that are started or stopped at the same time. */
 const atOnce = 16;
+/** Containers looked at before others get their turn: the first look after a start reads each from text. */
+const slice = 64;
 const SIGKILL = 9;
 
 type Parts = Pick<Store, 'containers' | 'tasks' | 'snapshots'>;
@@ -67,7 +70,7 @@ export class RestartMonitor {
   async look(): Promise<void> {
     const due = this.#due();
     const hand = async () => {
-      for (const item of due) {
+      for await (const item of due) {
         if (this.#stopping.signal.aborted) return;
         await this.#settle(item.namespace, item.container, item.restart);
       }
@@ -75,9 +78,12 @@ export class RestartMonitor {
     await Promise.all(Array.from({ length: atOnce }, hand));
   }
 
-  *#due(): Generator<{ namespace: Namespace; container: ContainerRecord; restart: Restart }> {
+  async *#due(): AsyncGenerator<{ namespace: Namespace; container: ContainerRecord; restart: Restart }> {
     const { world } = this.#ledger.durable;
+    let looked = 0;
     for (const { namespace, id, made, labels } of world.container.byId.values()) {
+      looked += 1;
+      if (looked % slice === 0) await turn();
       if (made !== 'client' || labels[restartLabels.status] === undefined) continue;
       // One that its client is making is not there yet, and not to be made again.
       if (findTask(world.task, namespace, id)?.state.status === 'creating') continue;

@@ -49,8 +49,11 @@ export const upcasts: readonly ((parts: Parts) => void)[] = [
 ];
 
 type Path = readonly string[];
-/** One line: a value at a path, the beginning of a map there, or an entry of the map begun last. */
-type Line = { readonly at: Path; readonly is?: unknown } | [key: string, value: unknown];
+/** A line that is not an entry of a map: a value at a path, or the beginning of a map there. */
+interface Line {
+  readonly at: Path;
+  readonly is?: unknown;
+}
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof PersistentMap);
@@ -65,14 +68,38 @@ const tag = (value: unknown): unknown => {
   );
 };
 
+/** What {@link tag} was given; what it gave is changed in its place, since nobody else has it. */
 const untag = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(untag);
-  if (!isRecord(value)) return value;
-  if (typeof value.$int === 'string') return BigInt(value.$int);
-  if (Array.isArray(value.$map)) return PersistentMap.from(untag(value.$map) as [string, unknown][]);
-  return Object.fromEntries(
-    Object.entries(value).map(([key, one]) => [key.startsWith('$') ? key.slice(1) : key, untag(one)]),
-  );
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) value[i] = untag(value[i]);
+    return value;
+  }
+  const record = value as Record<string, unknown>;
+  if (typeof record.$int === 'string') return BigInt(record.$int);
+  if (Array.isArray(record.$map)) return PersistentMap.from(untag(record.$map) as [string, unknown][]);
+  const keys = Object.keys(record);
+  if (keys.some((key) => key.startsWith('$')))
+    return Object.fromEntries(
+      keys.map((key) => [key.startsWith('$') ? key.slice(1) : key, untag(record[key])]),
+    );
+  for (const key of keys) record[key] = untag(record[key]);
+  return record;
+};
+
+const readValue = (text: string): unknown => {
+  const parsed: unknown = JSON.parse(text);
+  return text.includes('"$') ? untag(parsed) : parsed;
+};
+
+/** An entry of a map: its key, and its value as it is written. @throws SyntaxError where it is none */
+const entryOf = (line: string): [key: string, value: string] => {
+  const ending = line.indexOf('",', 2);
+  // A key with a quote or a backslash in it is read with its value, to know where it ends.
+  if (line.lastIndexOf('\\', ending) < 0 && ending > 0 && line.endsWith(']'))
+    return [JSON.parse(line.slice(1, ending + 1)) as string, line.slice(ending + 2, -1)];
+  const [key, value] = JSON.parse(line) as [string, unknown];
+  return [key, JSON.stringify(value)];
 };
 
 function* linesAt(at: Path, value: unknown): Generator<string, void> {
@@ -106,27 +133,29 @@ const expected: ReadonlyMap<string, unknown> = new Map(leavesOf(savedOf(emptyVie
 export class ViewsDecoder {
   readonly #shape: number;
   readonly #parts: Parts = new Map();
-  #section: { readonly at: string; map: PersistentMap<unknown> } | undefined;
+  #section: { readonly at: string; readonly entries: [key: string, value: string][] } | undefined;
 
   /** @param shape that the lines are of, as {@link shapeOf} tells */
   constructor(shape: number = viewsShape) {
     this.#shape = shape;
   }
 
-  /** @throws Error for a line that is none of those that views have */
+  /**
+   * Values of maps stay text until somebody looks at them: most of a large state is not looked at for long.
+   * @throws Error for a line that is none of those that views have
+   */
   take(text: string): void {
-    const parsed: unknown = JSON.parse(text);
-    const line = (text.includes('"$') ? untag(parsed) : parsed) as Line;
-    if (Array.isArray(line)) {
+    if (text.startsWith('[')) {
       if (this.#section === undefined) throw new TypeError('an entry comes before the map that it is of');
-      this.#section.map = this.#section.map.set(line[0], line[1]);
+      this.#section.entries.push(entryOf(text));
       return;
     }
+    const line = readValue(text) as Line;
     this.#close();
     const at = line.at.join('/');
     if (this.#parts.has(at)) throw new TypeError(`${at} comes twice`);
     this.#parts.set(at, 'is' in line ? line.is : undefined);
-    if (!('is' in line)) this.#section = { at, map: PersistentMap.empty() };
+    if (!('is' in line)) this.#section = { at, entries: [] };
   }
 
   /**
@@ -147,7 +176,9 @@ export class ViewsDecoder {
   }
 
   #close(): void {
-    if (this.#section !== undefined) this.#parts.set(this.#section.at, this.#section.map);
+    if (this.#section !== undefined) {
+      this.#parts.set(this.#section.at, PersistentMap.late(this.#section.entries, readValue));
+    }
     this.#section = undefined;
   }
 }

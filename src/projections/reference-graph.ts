@@ -8,7 +8,7 @@ import type {
   SnapshotterName,
   Timestamp,
 } from '../domain/identity.ts';
-import { PersistentMap } from '../domain/persistent-map.ts';
+import { lateMap, PersistentMap } from '../domain/persistent-map.ts';
 
 /**
  * Who keeps whom. A node is a thing that exists, an edge says that one thing keeps another; edges may point at things
@@ -107,14 +107,30 @@ export const emptyGraph: ReferenceGraph = {
 /** What follows from the rest of a graph. */
 export type DerivedParts = 'incoming' | 'pins' | 'named';
 
-/** A graph from all but who is kept by whom, which the keepers tell, and the named. */
+/**
+ * A graph from all but who is kept by whom, which the keepers tell, and the named. That is worked out when it is first
+ * asked for: a start need not wait for it.
+ */
 export const graphOf = (rest: Omit<ReferenceGraph, DerivedParts>): ReferenceGraph => {
-  const nodes = [...rest.nodes];
+  let derived: Pick<ReferenceGraph, DerivedParts> | undefined;
+  const parts = () => {
+    derived ??= derivedFrom(rest.nodes);
+    return derived;
+  };
+  return {
+    ...rest,
+    incoming: lateMap(() => parts().incoming),
+    pins: lateMap(() => parts().pins),
+    named: lateMap(() => parts().named),
+  };
+};
+
+const derivedFrom = (all: ReferenceGraph['nodes']): Pick<ReferenceGraph, DerivedParts> => {
+  const nodes = [...all];
   const edges = nodes.flatMap(([, node]) => [...node.out.values()]);
   const byTarget = (some: readonly Edge[]) =>
     grouped(some.map((edge) => [edge.to, inKey(edge), edge] as const));
   return {
-    ...rest,
     incoming: byTarget(edges.filter(({ flat }) => !flat)),
     pins: byTarget(edges.filter(({ flat }) => flat)),
     named: grouped(

@@ -1,7 +1,7 @@
-import { containerSubject } from '../domain/containers.ts';
+import { containerSubject, findContainer } from '../domain/containers.ts';
 import type { Divergence } from '../domain/host.ts';
 import type { ExecId } from '../domain/identity.ts';
-import { findTask, isClients, isOnHost, type Task } from '../domain/tasks.ts';
+import { isClients, isOnHost, type Task } from '../domain/tasks.ts';
 import type { Command, World } from '../domain/world.ts';
 import { removeContainer } from './container.ts';
 import type { Ending, TaskAddress } from './effects.ts';
@@ -16,13 +16,12 @@ export function* taskRepairs(world: World, found: Found): Generator<Repair> {
   const onHost = new Map(found.tasks.map((one) => [keyOf(one.task), one]));
   const named = new Set<string>();
   for (const task of world.task.values()) {
-    if (!isOnHost(task)) continue;
+    if (!isOnHost(task)) {
+      if (task.state.status === 'over' && toBeRemoved(world, task)) yield removal(task);
+      continue;
+    }
     named.add(keyOf(task));
     yield* repairsOf(task, onHost.get(keyOf(task)), found);
-  }
-  for (const { namespace, id, removeOnExit } of world.container.byId.values()) {
-    const over = findTask(world.task, namespace, id)?.state.status === 'over';
-    if (removeOnExit && over) yield { mend: () => removeContainer({ namespace, id }, false) };
   }
   const unnamed = (what: Divergence['what'], detail: string, task: TaskAddress): Repair => ({
     divergence: { what, detail, repair: 'removed' },
@@ -45,6 +44,12 @@ export function* taskRepairs(world: World, found: Found): Generator<Repair> {
     yield unnamed('stdio-unnamed', `streams of container '${keyOf(task)}' are held without a task`, task);
   }
 }
+
+const toBeRemoved = ({ container }: World, { namespace, id }: Task): boolean =>
+  findContainer(container, namespace, id)?.removeOnExit ?? false;
+const removal = ({ namespace, id }: Task): Repair => ({
+  mend: () => removeContainer({ namespace, id }, false),
+});
 
 /** One task that the log says is on the host. */
 export function* repairsOf(

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { PersistentMap } from '../../../src/domain/persistent-map.ts';
+import { lateMap, PersistentMap } from '../../../src/domain/persistent-map.ts';
 
 type Change = { readonly key: string; readonly value?: number };
 const applied = (changes: readonly Change[]) => {
@@ -163,5 +163,80 @@ describe('a persistent map', () => {
     for (let n = 0; n < 100_000; n += 2) map = map.delete(`blob/default/${n}`);
     expect(map.size).toBe(50_000);
     expect([...map.values()].every((n) => n % 2 === 1)).toBe(true);
+  });
+});
+
+describe('a map made of many entries at once', () => {
+  it('is the one that they give one by one', () => {
+    const key = fc.oneof(fc.string({ maxLength: 3 }), fc.constantFrom(...colliding()));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(key, fc.nat())), (entries) => {
+        const oneByOne = entries.reduce(
+          (map, [at, value]) => map.set(at, value),
+          PersistentMap.empty<number>(),
+        );
+        const atOnce = PersistentMap.from(entries);
+        expect([...atOnce]).toEqual([...oneByOne]);
+        expect([...PersistentMap.difference(oneByOne, atOnce)]).toEqual([]);
+        for (const [at] of entries) expect(atOnce.delete(at).has(at)).toBe(false);
+      }),
+    );
+  });
+});
+
+describe('a map whose values are text at first', () => {
+  it('reads each value once, when it is looked at', () => {
+    const read: string[] = [];
+    const map = PersistentMap.late<number>(
+      [
+        ['a', '1'],
+        ['b', '2'],
+      ],
+      (text) => {
+        read.push(text);
+        return Number(text);
+      },
+    );
+    expect([map.size, map.has('a'), [...map.keys()].sort()]).toEqual([2, true, ['a', 'b']]);
+    expect(read).toEqual([]);
+    expect([map.get('a'), map.get('a')]).toEqual([1, 1]);
+    expect(read).toEqual(['1']);
+    expect(map.set('b', 3).get('a')).toBe(1);
+    expect(sorted(map)).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ]);
+  });
+});
+
+describe('a map that is made later', () => {
+  const entries = [['a', 1] as const, ['b', 2] as const];
+
+  it('is made once, by whatever is asked of it first', () => {
+    const made: number[] = [];
+    const late = () =>
+      lateMap(() => {
+        made.push(made.length);
+        return PersistentMap.from(entries);
+      });
+    const uses: ((map: PersistentMap<number>) => unknown)[] = [
+      (map) => map.size,
+      (map) => map.get('a'),
+      (map) => map.has('a'),
+      (map) => map.set('c', 3),
+      (map) => map.delete('a'),
+      (map) => [...map],
+      (map) => [...map.keys()],
+      (map) => [...map.values()],
+      (map) => [...PersistentMap.difference(map, PersistentMap.empty())],
+    ];
+    for (const use of uses) {
+      made.length = 0;
+      const map = late();
+      expect(made).toHaveLength(0);
+      expect(use(map)).toEqual(use(PersistentMap.from(entries)));
+      use(map);
+      expect(made).toHaveLength(1);
+    }
   });
 });

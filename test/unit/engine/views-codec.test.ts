@@ -84,12 +84,22 @@ describe('views as text', () => {
   );
 });
 
+describe('an entry of a map', () => {
+  it.each(['', ',', '",', '\\",', 'a","b', 'tab\t', 'ü'])('is found by any key: %j', (key) => {
+    const empty = linesOf(emptyViews);
+    const at = empty.indexOf('{"at":["world","container","names"]}');
+    const lines = empty.toSpliced(at + 1, 0, JSON.stringify([key, { $int: '7' }]));
+    expect([...decoded(lines).world.container.names]).toEqual([[key, 7n]]);
+  });
+});
+
 describe('text that is no views', () => {
   const lines = linesOf(emptyViews);
   it.each([
     ['a plain value is missing', lines.filter((line) => !line.includes('"position"')), /missing/],
     ['a line comes twice', [...lines, ...lines.slice(0, 1)], /twice/],
     ['a part is unknown', [...lines, '{"at":["world","weather"],"is":"fine"}'], /weather is unknown/],
+    ['an entry is cut', ['{"at":["world","task"]}', '["a",1'], /JSON/],
     ['an entry stands alone', ['["a",1]'], /before the map/],
     ['a line is cut', [lines[0]?.slice(0, -1) ?? ''], /JSON/],
   ])('is refused where %s', (_, text, message) => {
