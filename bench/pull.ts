@@ -1,67 +1,140 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runProgram } from '../test/support/child.ts';
 import { type PrivateContainerd, startContainerd } from '../test/support/containerd.ts';
-import { startRegistry } from '../test/support/registry-server.ts';
-import { type Bench, type Figure, interleave, timed } from './rig/figures.ts';
-import { pushDebian, pushLayered, sizeOf } from './rig/images.ts';
+import type { Layout } from '../test/support/oci-layout.ts';
+import { pushLayout, startRegistry } from '../test/support/registry-server.ts';
+import { type Bench, type Figure, timed } from './rig/figures.ts';
+import { pushDebian, sizeOf } from './rig/images.ts';
 import { type OwnDaemon, startOurs } from './rig/ours.ts';
-import { type DiskKind, withScratch } from './rig/scratch.ts';
+import { type DiskKind, type Scratch, withScratch } from './rig/scratch.ts';
+import { extractByTar } from './rig/tar.ts';
+import { type Packing, tenLayers } from './rig/ten-layers.ts';
 
-const settled = async (snapshots: string): Promise<void> => {
-  while (readdirSync(snapshots).length > 0) await sleep(20);
-  await runProgram('sync', []);
+/** Milliseconds of one turn. */
+interface Turn {
+  readonly pull: number;
+  readonly removal: number;
+}
+
+const synced = (): Promise<unknown> => runProgram('sync', []);
+
+/** Until nothing is in the folders: the bytes are gone, whoever has answered before. */
+const emptied = async (...folders: readonly string[]): Promise<void> => {
+  for (const folder of folders) while (readdirSync(folder).length > 0) await sleep(2);
 };
 
-const byOurs = async (ours: OwnDaemon, image: string): Promise<number> => {
-  const took = await timed(() => ours.shiplog('pull', '--quiet', image));
-  await ours.client.images.remove({ namespace: 'default', image });
-  await ours.client.system.gc({});
-  await settled(join(ours.root, 'overlayfs', 'snapshots'));
-  await settled(join(ours.root, 'overlayfs', 'removed'));
+const byOurs = async (ours: OwnDaemon, image: string): Promise<Turn> => {
+  const pull = await timed(() => ours.shiplog('pull', '--quiet', image));
+  await synced();
+  const folders = ['overlayfs/snapshots', 'overlayfs/removed', 'content/blobs/sha256'];
+  const removal = await timed(async () => {
+    await ours.shiplog('rmi', image);
+    await ours.shiplog('gc');
+    await emptied(...folders.map((folder) => join(ours.root, folder)));
+  });
+  await synced();
+  return { pull, removal };
+};
+
+const byPeer = async (peer: PrivateContainerd, image: string): Promise<Turn> => {
+  const pull = await timed(() => peer.ctr('image', 'pull', '--plain-http', image));
+  await synced();
+  const removal = await timed(async () => {
+    await peer.ctr('image', 'rm', '--sync', image);
+    await emptied(peer.snapshots, peer.blobs);
+  });
+  await synced();
+  return { pull, removal };
+};
+
+const byTar = async (layout: Layout, into: string): Promise<number> => {
+  const took = await timed(() => extractByTar(layout, into));
+  await synced();
+  rmSync(into, { recursive: true });
+  await synced();
   return took;
 };
 
-const byPeer = async (peer: PrivateContainerd, image: string): Promise<number> => {
-  const took = await timed(() => peer.ctr('image', 'pull', '--plain-http', image));
-  await peer.ctr('image', 'rm', '--sync', image);
-  await settled(peer.snapshots);
-  return took;
+<<<<<<< HEAD
+=======
+const pushTenLayers =
+  (packing: Packing) =>
+  async (_directory: string, target: string): Promise<Layout> => {
+    const layout = await tenLayers(packing);
+    await pushLayout(layout, target);
+    return layout;
+  };
+
+const images = [
+  { key: 'gzip', name: 'ten gzip layers', push: pushTenLayers('gzip'), also: true },
+  { key: 'zstd', name: 'ten zstd layers', push: pushTenLayers('zstd'), also: false },
+  { key: 'debian', name: 'one layer', push: pushDebian, also: false },
+] as const;
+
+/** Pulls an image in turns; `also` beside tar, and how it is removed. */
+const measure = async (
+  { key, name, push, also }: (typeof images)[number],
+  rounds: number,
+  { registry, ours, peer, scratch }: Setting,
+): Promise<readonly Figure[]> => {
+  const image = `${registry}/${key}:latest`;
+  const layout = await push(join(scratch.directory, key), image);
+  const taken = { ours: [] as Turn[], peer: [] as Turn[], tar: [] as number[] };
+  for (let round = -1; round < rounds; round += 1) {
+    const turn = { ours: await byOurs(ours, image), peer: await byPeer(peer, image) };
+    const tar = also ? await byTar(layout, join(scratch.disk, 'tar')) : Number.NaN;
+    if (round < 0) continue;
+    taken.ours.push(turn.ours);
+    taken.peer.push(turn.peer);
+    taken.tar.push(tar);
+  }
+  const of = (part: keyof Turn) => ({
+    ...{ detail: sizeOf(layout), unit: 'ms' as const },
+    ours: taken.ours.map((turn) => turn[part]),
+    peer: taken.peer.map((turn) => turn[part]),
+  });
+  if (!also) return [{ name, ...of('pull') }];
+  return [
+    { name, ...of('pull') },
+    { name: `${name}, by tar`, ...of('pull'), peer: taken.tar, peerName: 'tar -xz, two at a time' },
+    { name: 'removing ten layers', ...of('removal') },
+  ];
 };
 
+interface Setting {
+  /** `HOST:PORT` */
+  readonly registry: string;
+  readonly ours: OwnDaemon;
+  readonly peer: PrivateContainerd;
+  readonly scratch: Scratch;
+}
+
+>>>>>>> 5bfcc83 (Unpack a layer while it downloads, and wait for the disk once for all layers of an image; bench the pull of ten layers of packages)
 /**
- * Pulls and unpacks an image from a docker-registry on loopback, by each side's own command line: `shiplog pull` and
- * `ctr image pull`.
+ * Pulls and unpacks images from a docker-registry on loopback, and removes them again, by each side's own command lines:
+ * `shiplog pull`, `rmi` and `gc`, and `ctr image pull` and `rm --sync`. Removed is what is gone from the disk.
  *
- *     npm run bench -- pull [ROUNDS] [ext4|tmpfs]
+ *     npm run bench -- pull [ROUNDS] [ext4|tmpfs] [IMAGE…]
  *
- * Both daemons keep everything on one fresh file system. After each pull the image is removed and collected, and the disk
- * is left to settle, outside of the time taken.
+ * Both daemons keep everything on one fresh file system, where `tar` has its turn too. After each turn the disk is synced,
+ * outside of the time taken.
  */
 export const main: Bench = (args) => {
-  const rounds = Number(args[0] ?? 7);
-  const disk: DiskKind = args[1] === 'tmpfs' ? 'tmpfs' : 'ext4';
+  const [rounds = '7', kind, ...names] = args;
+  const disk: DiskKind = kind === 'tmpfs' ? 'tmpfs' : 'ext4';
   return withScratch(disk, async (scratch) => {
     const registry = await startRegistry(join(scratch.directory, 'registry'));
     scratch.later(registry.stop);
-    const images = [
-      { name: 'one layer', image: `${registry.host}/debian:latest`, push: pushDebian },
-      { name: 'four layers', image: `${registry.host}/layered:latest`, push: pushLayered },
-    ];
     const peer = await startContainerd(join(scratch.disk, 'peer'));
     scratch.later(peer.stop);
     const ours = await startOurs(join(scratch.disk, 'ours'));
     scratch.later(ours.stop);
+    const setting = { registry: registry.host, ours, peer, scratch };
     const figures: Figure[] = [];
-    for (const { name, image, push } of images) {
-      const layout = await push(join(scratch.directory, name.replaceAll(' ', '-')), image);
-      const taken = await interleave(
-        rounds,
-        () => byOurs(ours, image),
-        () => byPeer(peer, image),
-      );
-      figures.push({ name, detail: sizeOf(layout), unit: 'ms', ...taken });
+    for (const image of images.filter(({ key }) => names.length === 0 || names.includes(key))) {
+      figures.push(...(await measure(image, Number(rounds), setting)));
     }
     return [
       {

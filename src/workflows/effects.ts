@@ -19,6 +19,7 @@ import type {
   Timestamp,
 } from '../domain/identity.ts';
 import type { ImageReference } from '../domain/image-reference.ts';
+import type { Rejection } from '../domain/rejection.ts';
 
 /**
  * What workflows ask of the world, as data: each row is an input and what comes back. The engine performs them through
@@ -37,6 +38,17 @@ export interface Effects {
   readonly 'fetch-blob': Row<
     RegistryInput & { readonly descriptor: Descriptor; readonly key: IngestAddress; readonly as: ItemKind },
     number
+  >;
+  /** Fetches a layer and unpacks it as it comes; what is wrong with unpacking it is told once it is fetched. */
+  readonly 'fetch-layer': Row<
+    RegistryInput & {
+      readonly descriptor: Descriptor;
+      readonly key: IngestAddress;
+      readonly into: SnapshotId;
+      /** As in 'apply-layer'. */
+      readonly parents?: readonly SnapshotId[];
+    },
+    { readonly moved: number; readonly applied: Applied | 'needs-parents' | Rejection }
   >;
   readonly 'push-blob': Row<
     RegistryInput & {
@@ -88,6 +100,8 @@ export interface Effects {
     },
     Applied | 'needs-parents'
   >;
+  /** Resolves when what was applied into these is on stable storage. */
+  readonly 'settle-layers': Row<{ readonly ids: readonly SnapshotId[] }, void>;
   readonly 'remove-snapshot-bytes': Row<SnapshotAddress, void>;
 
   // Tasks

@@ -133,7 +133,7 @@ function* adoptManifest(hold: Hold, descriptor: Descriptor, unpack: boolean): Wo
   const document = yield* readDocument(manifest.config, ImageConfig);
   yield* bringAndUnpack(hold, manifest, document, function* (layer, labels) {
     yield* required(hold, layer, 'layer', labels);
-    return 0;
+    return { moved: 0 };
   });
 }
 

@@ -15,6 +15,7 @@ import { Rejection } from '../domain/rejection.ts';
 import type { Command } from '../domain/world.ts';
 import { fetchContent, readDocument, type Source } from './documents.ts';
 import type { RegistryInput } from './effects.ts';
+import { bringFrom } from './pull.ts';
 import { all, dispatch, perform, type Workflow } from './steps.ts';
 import { underTransfer } from './transfer.ts';
 import { bringAndUnpack } from './unpack.ts';
@@ -91,13 +92,7 @@ function* fetchOne(source: Source, descriptor: Descriptor, unpack: boolean): Wor
   const config = yield* fetchContent(source, manifest.config, 'config');
   if (unpack) {
     const document = yield* readDocument(manifest.config, ImageConfig);
-    return (
-      own +
-      config +
-      (yield* bringAndUnpack(source, manifest, document, (layer, more) =>
-        fetchContent(source, layer, 'layer', more),
-      ))
-    );
+    return own + config + (yield* bringAndUnpack(source, manifest, document, bringFrom(source)));
   }
   const layers = [...new Map(manifest.layers.map((layer) => [layer.digest, layer])).values()];
   const moved = yield* all(

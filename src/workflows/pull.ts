@@ -13,7 +13,7 @@ import {
   platformText,
 } from '../domain/oci-image.ts';
 import { Rejection } from '../domain/rejection.ts';
-import { fetchContent, readDocument, type Source } from './documents.ts';
+import { fetchContent, fetchLayer, readDocument, type Source } from './documents.ts';
 import type { RegistryInput } from './effects.ts';
 import { dispatch, look, perform, type Workflow } from './steps.ts';
 import { underTransfer } from './transfer.ts';
@@ -79,9 +79,15 @@ function* fetchManifest(source: Source, descriptor: Descriptor): Workflow<number
   yield* label(source.namespace, descriptor.digest, manifestLabels(manifest));
   const config = yield* fetchContent(source, manifest.config, 'config');
   const document = yield* readDocument(manifest.config, ImageConfig);
-  const bring: BringLayer = (layer, labels) => fetchContent(source, layer, 'layer', labels);
-  return own + config + (yield* bringAndUnpack(source, manifest, document, bring));
+  return own + config + (yield* bringAndUnpack(source, manifest, document, bringFrom(source)));
 }
+
+/** Layers from a registry. */
+export const bringFrom = (source: Source): BringLayer =>
+  function* (layer, labels, into) {
+    if (into !== undefined) return yield* fetchLayer(source, layer, labels, into);
+    return { moved: yield* fetchContent(source, layer, 'layer', labels) };
+  };
 
 function* label(
   namespace: Namespace,

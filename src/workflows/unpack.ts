@@ -12,11 +12,11 @@ import type { ImageConfig, ImageManifest } from '../domain/oci-image.ts';
 import { Rejection } from '../domain/rejection.ts';
 import { ancestors, findSnapshot, type SnapshotRef } from '../domain/snapshots.ts';
 import type { Command } from '../domain/world.ts';
-import type { Hold } from './documents.ts';
+import type { BroughtLayer, Hold, Into } from './documents.ts';
 import type { Applied } from './effects.ts';
 import { all, dispatch, look, perform, type Workflow } from './steps.ts';
 
-/** Downloads at once; unpacking has as many hands as the layer applier gives it. */
+/** Layers on their way at once; unpacking has as many hands as the layer applier gives it. */
 const concurrentLayers = 4;
 
 export const overlayfs = 'overlayfs' as SnapshotterName;
@@ -38,13 +38,17 @@ type Extracted =
     }
   | { readonly layer: Layer; readonly key: undefined };
 
-/** Sees to it that a layer is in the namespace, with these labels. @returns bytes moved */
-export type BringLayer = (layer: Descriptor, labels: Labels) => Workflow<number>;
+/**
+ * Sees to it that a layer is in the namespace, with these labels; unpacks it on the way where it can.
+ * @param into absent where it is unpacked already
+ */
+export type BringLayer = (layer: Descriptor, labels: Labels, into?: Into) => Workflow<BroughtLayer>;
 
 /**
  * Brings every layer of a manifest and makes it a committed snapshot named by its chainID. Layers are brought and
- * extracted side by side, each into a directory of its own; they are committed in order, in one batch. A layer that
- * builds on what is below it (a hard link down, a path through a lower symlink) is extracted once its parents are there.
+ * extracted side by side, each into a directory of its own; they are committed in order, in one batch, once all are on
+ * stable storage. A layer that builds on what is below it (a hard link down, a path through a lower symlink) is extracted
+ * once its parents are there.
  * @returns bytes moved
  */
 export function* bringAndUnpack(
@@ -57,8 +61,16 @@ export function* bringAndUnpack(
   let moved = 0;
   const branch = function* (layer: Layer): Workflow<Extracted> {
     const labels = { [uncompressedLabel]: layer.diffId };
-    moved += yield* bring(layer.descriptor, labels);
-    return yield* extract(hold, layer);
+    const prepared = yield* prepare(hold, layer);
+    if (prepared === undefined) {
+      moved += (yield* bring(layer.descriptor, labels)).moved;
+      return { layer, key: undefined };
+    }
+    const into = { into: prepared.id, ...(layer.parent === undefined ? { parents: [] } : {}) };
+    const brought = yield* bring(layer.descriptor, labels, into);
+    moved += brought.moved;
+    const applied = brought.applied ?? (yield* perform('apply-layer', { layer: layer.descriptor, ...into }));
+    return { layer, ...prepared, applied: checked(layer, applied) };
   };
   const extracted = yield* all(layers.map(branch), concurrentLayers);
   yield* commitInOrder(hold, extracted);
@@ -98,35 +110,32 @@ const refOf = ({ namespace }: Hold, key: SnapshotKey): SnapshotRef => ({
   key,
 });
 
-function* extract(hold: Hold, layer: Layer): Workflow<Extracted> {
+/** A fresh snapshot to extract a layer into; undefined where it is extracted already, which is taken hold of. */
+function* prepare(
+  hold: Hold,
+  layer: Layer,
+): Workflow<{ readonly key: SnapshotKey; readonly id: SnapshotId } | undefined> {
   const { namespace, lease } = hold;
   if (findSnapshot((yield* look()).snapshot, refOf(hold, layer.chainId))) {
     const resource = { type: `snapshots/${overlayfs}`, id: layer.chainId };
     yield* dispatch({ type: 'add-lease-resource', namespace, id: lease, resource });
-    return { layer, key: undefined };
+    return undefined;
   }
   const id = (yield* perform('fresh-name', { kind: 'brief' })) as SnapshotId;
   const key = `extract-${id} ${layer.chainId}` as SnapshotKey;
   yield* perform('make-snapshot', { id, kind: 'active' });
   yield* dispatch({ type: 'prepare-snapshot', ...refOf(hold, key), id, kind: 'active', labels: {}, lease });
-  const applied = yield* apply(layer, id, layer.parent === undefined ? [] : undefined);
-  return { layer, key, id, applied };
+  return { key, id };
 }
 
-function* apply(
+const checked = (
   { descriptor, diffId }: Layer,
-  into: SnapshotId,
-  parents: readonly SnapshotId[] | undefined,
-): Workflow<Applied | 'needs-parents'> {
-  const applied = yield* perform('apply-layer', {
-    layer: descriptor,
-    into,
-    ...(parents === undefined ? {} : { parents }),
-  });
+  applied: Applied | 'needs-parents',
+): Applied | 'needs-parents' => {
   if (applied !== 'needs-parents' && applied.diffId !== diffId)
     throw wrongDiffId(descriptor.digest, diffId, applied);
   return applied;
-}
+};
 
 const wrongDiffId = (layer: Digest, wanted: DiffId, { diffId }: Applied) =>
   new Rejection(
@@ -135,17 +144,25 @@ const wrongDiffId = (layer: Digest, wanted: DiffId, { diffId }: Applied) =>
   );
 
 function* commitInOrder(hold: Hold, extracted: readonly Extracted[]): Workflow<void> {
+  let ids: SnapshotId[] = [];
   let ready: Command[] = [];
   const flush = function* (): Workflow<void> {
-    if (ready.length > 0) yield* dispatch(...ready);
-    ready = [];
+    if (ready.length === 0) return;
+    yield* perform('settle-layers', { ids });
+    yield* dispatch(...ready);
+    [ids, ready] = [[], []];
   };
   for (const one of extracted) {
     if (one.key === undefined) continue;
     let { applied } = one;
     if (applied === 'needs-parents') {
       yield* flush();
-      applied = yield* apply(one.layer, one.id, yield* idsBelow(hold, one.layer));
+      const parents = yield* idsBelow(hold, one.layer);
+      const { descriptor } = one.layer;
+      applied = checked(
+        one.layer,
+        yield* perform('apply-layer', { layer: descriptor, into: one.id, parents }),
+      );
     }
     if (applied === 'needs-parents') {
       throw new Rejection(
@@ -153,6 +170,7 @@ function* commitInOrder(hold: Hold, extracted: readonly Extracted[]): Workflow<v
         `layer ${one.layer.descriptor.digest} asks for parents that it was given`,
       );
     }
+    ids.push(one.id);
     ready.push(...(yield* commitment(hold, one.layer, one.key, applied)));
   }
   yield* flush();

@@ -7,6 +7,8 @@ export interface PrivateContainerd {
   readonly pid: number;
   /** Where its overlayfs snapshotter keeps directories. */
   readonly snapshots: string;
+  /** Where it keeps content, by digest. */
+  readonly blobs: string;
   /** Runs `ctr` against it. */
   ctr(...args: string[]): Promise<string>;
   stop(): Promise<void>;
@@ -72,6 +74,7 @@ export const startContainerd = async (
     address,
     pid: daemon.pid,
     snapshots: join(root, 'io.containerd.snapshotter.v1.overlayfs', 'snapshots'),
+    blobs: join(root, 'io.containerd.content.v1.content', 'blobs', 'sha256'),
     ctr,
     stop: daemon.stop,
   };

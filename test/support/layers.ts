@@ -31,7 +31,10 @@ export const openUnpacking = (options: Partial<LayerApplierOptions> = {}, parent
     const path = join(blobDirectory, `blob-${id}-${blobs++}`);
     writeFileSync(path, bytes);
     await store.create(SnapshotId.parse(id), 'active');
-    return applier.apply({ path, mediaType: how.mediaType ?? PLAIN_LAYER }, SnapshotId.parse(id), how);
+    const into = SnapshotId.parse(id);
+    const applied = await applier.apply({ path, mediaType: how.mediaType ?? PLAIN_LAYER }, into, how);
+    await applier.settle([into]);
+    return applied;
   };
   /** Mounts a chain of layers read-only, base first, runs `look`, and unmounts. */
   const seen = async <T>(ids: readonly string[], look: (root: string) => T): Promise<T> => {

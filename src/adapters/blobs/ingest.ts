@@ -130,6 +130,7 @@ const writer = (
 
   return {
     key,
+    path: paths.data,
     get offset() {
       return offset;
     },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DiffId, type SnapshotId } from '../../domain/identity.ts';
 import type { Mount } from '../../domain/mount.ts';
 import { Rejection, type RejectionCode } from '../../domain/rejection.ts';
-import type { ApplyOptions, LayerApplier, LayerFile } from '../../engine/ports/snapshots.ts';
+import type { ApplyOptions, LayerApplier, LayerFile, LayerGrowth } from '../../engine/ports/snapshots.ts';
 import type { TreeOpener } from '../../engine/ports/trees.ts';
 import { syncfs } from '../syscalls/sync.ts';
 import type { UnpackBlame, UnpackOutcome } from './job.ts';
@@ -57,6 +57,32 @@ const runOpened = async (
   }
 };
 
+/**
+ * A thread isn't bound to what has hardly begun to come. More than an eighth is not waited for: on a slow line the rest of
+ * the time is enough to unpack it all.
+ */
+const begun = async (growth: LayerGrowth | undefined, signal: AbortSignal | undefined): Promise<void> => {
+  if (growth === undefined) return;
+  const { promise, stop } = abortOf(signal);
+  try {
+    await Promise.race([growth.beyond(Math.floor(growth.size / 8)), promise]);
+  } finally {
+    stop();
+  }
+};
+
+/** Rejects when the signal is aborted, until it is stopped. */
+const abortOf = (signal: AbortSignal | undefined) => {
+  let stop = (): void => undefined;
+  const promise = new Promise<never>((_, reject) => {
+    const abort = () => reject(new Rejection('cancelled', 'cancelled', { cause: signal?.reason }));
+    signal?.addEventListener('abort', abort, { once: true });
+    stop = () => signal?.removeEventListener('abort', abort);
+    if (signal?.aborted) abort();
+  });
+  return { promise, stop };
+};
+
 /** Opens and inflates only once there is a thread, so that those who wait cost nothing. */
 const unpack = async (
   pool: WorkerPool,
@@ -64,6 +90,7 @@ const unpack = async (
   mediaType: string,
   { signal, progress }: ApplyOptions,
 ): Promise<Result> => {
+  await begun(request.growth, signal);
   const thread = await pool.hold(signal);
   try {
     signal?.throwIfAborted();
@@ -117,9 +144,20 @@ export const createLayerApplier = (options: LayerApplierOptions): LayerApplier =
       closeSync(fd);
     }
   });
+  /** Syncs that began when a layer was written, until they have done well or somebody was told that they did not. */
+  const unsettled = new Map<SnapshotId, Promise<void>>();
+  const settleLater = (id: SnapshotId): void => {
+    const mine = sync().then(() => {
+      if (unsettled.get(id) === mine) unsettled.delete(id);
+    });
+    // Told by `settle`.
+    mine.catch(() => undefined);
+    unsettled.set(id, mine);
+  };
   const requestOf = (layer: LayerFile) => ({
     ...{ directory, limits, native, blob: layer.path },
     payloads: layer.payloads ?? {},
+    growth: layer.growth,
     route: routeOf(layer.mediaType, processors),
   });
 
@@ -132,7 +170,7 @@ export const createLayerApplier = (options: LayerApplierOptions): LayerApplier =
         const done = doneOf(await unpack(pool, request, layer.mediaType, how));
         how.signal?.throwIfAborted();
         if (done === undefined) return { needsParents: true };
-        await sync();
+        settleLater(into);
         return { diffId: DiffId.parse(`sha256:${done.sha256}`), size: done.size, usage: done.usage };
       } catch (error) {
         throw toldOf(what, error, how.signal);
@@ -159,7 +197,20 @@ export const createLayerApplier = (options: LayerApplierOptions): LayerApplier =
         throw toldOf(what, error, how.signal);
       }
     },
-    close: () => pool.close(),
+    settle: async (ids) => {
+      for (const id of ids) {
+        try {
+          await unsettled.get(id);
+        } catch (error) {
+          unsettled.delete(id);
+          throw toldOf(`sync the layer in snapshot '${id}'`, error, undefined);
+        }
+      }
+    },
+    close: async () => {
+      await pool.close();
+      await Promise.allSettled(unsettled.values());
+    },
   };
 };
 

@@ -1,9 +1,11 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { type Compression, compressionOf, magicBytes } from '../../domain/compression.ts';
 import { Rejection } from '../../domain/rejection.ts';
+import type { LayerGrowth } from '../../engine/ports/snapshots.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { statFileSystem } from '../syscalls/statfs.ts';
 import { type OpenedSource, openSource } from './decompressor.ts';
+import { followGrowth } from './follow-growth.ts';
 import type { UnpackJob } from './job.ts';
 import type { UnpackLimits } from './limits.ts';
 import { runProcessors } from './run-processors.ts';
@@ -13,6 +15,8 @@ export interface JobRequest {
   /** On the file system that is written to. */
   readonly directory: string;
   readonly blob: string;
+  /** Absent for a blob that is whole. */
+  readonly growth: LayerGrowth | undefined;
   readonly payloads: Readonly<Record<string, Uint8Array>>;
   readonly route: LayerRoute;
   /** Its path, or an open directory, which stays the caller's. */
@@ -56,9 +60,41 @@ const compressionOfType = (mediaType: string): Compression => {
 
 /** The uncompressed layer, through the programs that its type asks for. Last to be opened, since it may start processes. */
 const openLayer = (blob: number, mediaType: string, request: JobRequest): OpenedSource => {
-  const { route, payloads, native } = request;
+  if (request.growth === undefined) return openWhole(blob, compressionOf(headOf(blob)), mediaType, request);
+  const compression = compressionOf(headOf(blob));
+  const followed = followGrowth(blob, request.growth);
+  let opened: OpenedSource;
+  try {
+    opened = openWhole(followed.fd, compression, mediaType, request);
+  } catch (error) {
+    void followed.stop();
+    closeSync(followed.fd);
+    throw error;
+  }
+  return {
+    source: opened.source,
+    fault: async () => (await followed.fault()) ?? opened.fault(),
+    interrupt: () => {
+      void followed.stop();
+      opened.interrupt();
+    },
+    close: async () => {
+      await followed.stop();
+      await opened.close();
+      closeSync(followed.fd);
+    },
+  };
+};
+
+/** @param blob all of it can be read there, from a file or out of a pipe */
+const openWhole = (
+  blob: number,
+  compression: Compression,
+  mediaType: string,
+  { route, payloads, native }: JobRequest,
+): OpenedSource => {
   const [first, ...others] = route.steps;
-  if (first === undefined) return openSource(blob, compressionOf(headOf(blob)), { native });
+  if (first === undefined) return openSource(blob, compression, { native });
   const processed = runProcessors({ fd: blob, mediaType }, [first, ...others], payloads);
   let inflated: OpenedSource;
   try {
@@ -84,6 +120,16 @@ const openLayer = (blob: number, mediaType: string, request: JobRequest): Opened
   };
 };
 
+/** One that grew, and is whole by now, has moved to its place. */
+const openBlob = ({ blob, growth }: JobRequest): number => {
+  try {
+    if (growth !== undefined) return openSync(growth.path, constants.O_RDONLY);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+  return openOrSay(blob, constants.O_RDONLY);
+};
+
 /** @throws Rejection `not-found` (blob or directory), `unimplemented` (no decompressor) */
 export const openJob = (request: JobRequest, mediaType: string): OpenedJob => {
   const opened: number[] = [];
@@ -97,11 +143,12 @@ export const openJob = (request: JobRequest, mediaType: string): OpenedJob => {
   };
   const openTree = (path: string) => open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    const blob = open(request.blob, constants.O_RDONLY);
+    const blob = openBlob(request);
+    opened.push(blob);
     const root = typeof request.root === 'number' ? request.root : openTree(request.root);
     const parents = request.parents?.map(openTree);
     const cancelled = new SharedArrayBuffer(4);
-    const { size } = fstatSync(blob);
+    const size = request.growth?.size ?? fstatSync(blob).size;
     const { blockSize } = statFileSystem(request.directory);
     const source = openLayer(blob, mediaType, request);
     return {

@@ -6,12 +6,15 @@ import type { Ingest } from '../ports/blobs.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { RegistryContext } from '../ports/registry.ts';
 import type { EffectContext, Performers } from '../workflow-runner.ts';
+import { applyLayer } from './apply-layer.ts';
+import { Arrival, type Progress } from './arrival.ts';
 import type { Removals } from './removals.ts';
 
 type Part = Pick<
   Performers,
   | 'resolve-image'
   | 'fetch-blob'
+  | 'fetch-layer'
   | 'push-blob'
   | 'push-manifest'
   | 'read-document'
@@ -34,6 +37,8 @@ const registryContext = (
   ...(progress === undefined ? {} : { progress }),
 });
 
+type Fetch = EffectInput<'fetch-blob'>;
+
 /** Says how far a blob is, not more often than anybody can read. */
 const reporter = ({ clock }: Ports, context: EffectContext, { digest, size }: Descriptor, as: ItemKind) => {
   let last = 0;
@@ -52,7 +57,7 @@ export const contentPerformers = (ports: Ports, removals: Removals): Part => {
   /** Fetches under way, by namespace and ref: a second pull of the same blob waits for the first. */
   const fetching = new Map<string, Promise<number>>();
 
-  const download = async (input: EffectInput<'fetch-blob'>, context: EffectContext): Promise<number> => {
+  const download = async (input: Fetch, context: EffectContext, progress?: Progress): Promise<number> => {
     const { reference, descriptor, key, as } = input;
     const tell = reporter(ports, context, descriptor, as);
     await removals.settled(descriptor.digest);
@@ -70,9 +75,11 @@ export const contentPerformers = (ports: Ports, removals: Removals): Part => {
       );
       if (source.start < ingest.offset) await ingest.truncate(source.start);
       const { offset } = ingest;
+      progress?.began(ingest.path, offset);
       tell('downloading', offset);
       for await (const bytes of source.bytes) {
         await ingest.write(bytes);
+        progress?.grew(ingest.offset);
         tell('downloading', ingest.offset);
       }
       await ingest.commit(descriptor);
@@ -84,20 +91,45 @@ export const contentPerformers = (ports: Ports, removals: Removals): Part => {
     }
   };
 
-  const fetchOnce = async (input: EffectInput<'fetch-blob'>, context: EffectContext): Promise<number> => {
+  const fetchOnce = async (input: Fetch, context: EffectContext, progress?: Progress): Promise<number> => {
     const key = `${input.key.namespace}/${input.key.ref}`;
     for (let other = fetching.get(key); other !== undefined; other = fetching.get(key)) {
       // The other's failure is its own caller's; this one then tries for itself.
       await other.catch(() => 0);
     }
-    const own = download(input, context).finally(() => fetching.delete(key));
+    const own = download(input, context, progress).finally(() => fetching.delete(key));
     fetching.set(key, own);
     return own;
   };
 
   return {
     'resolve-image': (input, context) => registry.resolve(input.reference, registryContext(input, context)),
-    'fetch-blob': fetchOnce,
+    'fetch-blob': (input, context) => fetchOnce(input, context),
+    'fetch-layer': async (input, context) => {
+      const { descriptor, into, parents } = input;
+      const arrival = new Arrival(descriptor.size);
+      const stop = new AbortController();
+      const signal = AbortSignal.any([
+        stop.signal,
+        ...(context.signal === undefined ? [] : [context.signal]),
+      ]);
+      const layer = { layer: descriptor, into, ...(parents === undefined ? {} : { parents }) };
+      const applying = arrival
+        .growth()
+        .then((growth) => applyLayer(ports, { ...layer, growth }, { ...context, signal }))
+        .catch((error: unknown) => asRejection(error));
+      try {
+        const moved = await fetchOnce({ ...input, as: 'layer' }, context, arrival);
+        arrival.finish();
+        return { moved, applied: await applying };
+      } catch (error) {
+        // Whatever it unpacked is of no use.
+        stop.abort(error);
+        arrival.fail(error);
+        await applying;
+        throw error;
+      }
+    },
     'push-blob': async (input, context) => {
       const { reference, descriptor, mountFrom, as } = input;
       const tell = reporter(ports, context, descriptor, as);

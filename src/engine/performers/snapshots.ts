@@ -4,26 +4,16 @@ import type { Ports } from '../ports/ports.ts';
 import { remoteKey } from '../ports/remote-snapshots.ts';
 import type { Snapshotters } from '../ports/snapshotters.ts';
 import type { Performers } from '../workflow-runner.ts';
+import { applyLayer } from './apply-layer.ts';
 
-type Part = Pick<Performers, 'make-snapshot' | 'apply-layer' | 'remove-snapshot-bytes'>;
+type Part = Pick<Performers, 'make-snapshot' | 'apply-layer' | 'settle-layers' | 'remove-snapshot-bytes'>;
 
 /** Directories of snapshots, and layers into them. */
-export const snapshotPerformers = ({ blobs, snapshots, snapshotters, layers }: Ports): Part => ({
-  'make-snapshot': ({ id, kind }) => snapshots.create(id, kind),
-  'apply-layer': async ({ layer, into, parents }, { signal, report }) => {
-    const { digest, mediaType, size } = layer;
-    const tell = (status: 'extracting' | 'extracted', offset: number) =>
-      report({ kind: 'item', digest, as: 'layer', status, offset, total: size });
-    const applied = await layers.apply({ path: blobs.path(digest), mediaType }, into, {
-      progress: (offset) => tell('extracting', offset),
-      ...(signal === undefined ? {} : { signal }),
-      ...(parents === undefined ? {} : { parents }),
-    });
-    if (applied.needsParents) return 'needs-parents';
-    tell('extracted', size);
-    return { diffId: applied.diffId, usage: applied.usage };
-  },
-  'remove-snapshot-bytes': removals(snapshotters),
+export const snapshotPerformers = (ports: Ports): Part => ({
+  'make-snapshot': ({ id, kind }) => ports.snapshots.create(id, kind),
+  'apply-layer': (input, context) => applyLayer(ports, input, context),
+  'settle-layers': ({ ids }) => ports.layers.settle(ids),
+  'remove-snapshot-bytes': removals(ports.snapshotters),
 });
 
 /** One after the other for each daemon elsewhere, in the order of the events: what is built on comes after what is on it. */

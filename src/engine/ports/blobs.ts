@@ -60,6 +60,8 @@ export interface Ingest {
   readonly key: IngestKey;
   /** Bytes written so far, those of earlier attempts included. */
   readonly offset: number;
+  /** Absolute path of these bytes, until they are committed. */
+  readonly path: string;
   /** Appends; resolves when the bytes are with the kernel. @throws Rejection `failed-precondition` past the expected size; `resource-exhausted` when the disk is full */
   write(bytes: Uint8Array): Promise<void>;
   /** Digest of the bytes written so far: sha256, unless the ingest was opened for a digest of another kind. */

@@ -94,6 +94,7 @@ export interface LayerApplier {
    * @param layer.mediaType says that it is a layer; how it is compressed (gzip, zstd, not at all) is read from its bytes
    * @param into the fresh snapshot directory, made by the store's `create`; left as it is when this fails
    * @returns the digest of the uncompressed tar as found (the caller compares) and what the tree takes; on stable storage
+   *   once `settle` is called and has resolved
    * @throws Rejection `failed-precondition` (corrupt or hostile layer, over a limit, a program that turns it into a layer
    *   failed), `unimplemented` (media type),
    *   `not-found` (no such blob or directory), `resource-exhausted` (disk full), `cancelled`, `unavailable` (closed)
@@ -110,6 +111,8 @@ export interface LayerApplier {
     mounts: readonly Mount[],
     options?: Omit<ApplyOptions, 'parents'>,
   ): Promise<Omit<AppliedLayer, 'usage'>>;
+  /** Resolves when these layers, whose `apply` has resolved, are on stable storage. @throws Rejection where the disk fails */
+  settle(ids: readonly SnapshotId[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -118,6 +121,20 @@ export interface LayerFile {
   readonly mediaType: string;
   /** For the programs that turn layers of other media types into layers: by the id of the program, its bytes. */
   readonly payloads?: Readonly<Record<string, Uint8Array>>;
+  /** For a file that is still being written: where, until it is whole and moved to `path`. */
+  readonly growth?: LayerGrowth;
+}
+
+/** A file while it grows. It only ever gets longer. */
+export interface LayerGrowth {
+  readonly path: string;
+  /** Bytes in the end. */
+  readonly size: number;
+  /**
+   * Resolves with the bytes that are there as soon as these are more than `offset`, which must be below `size`.
+   * @throws Rejection where no more will come
+   */
+  beyond(offset: number): Promise<number>;
 }
 
 export interface ApplyOptions {

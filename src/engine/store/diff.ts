@@ -79,8 +79,11 @@ const apply = async (
   }
   const parents = ancestors(ledger.durable.world.snapshot, fresh).map(({ id }) => id);
   const applied = await ports.layers.apply(file, fresh.id, { parents, ...options });
-  if (!applied.needsParents) return { digest: applied.diffId, size: applied.size };
-  throw new Rejection('internal', `layer ${layer.digest} wants parents, which it was given`);
+  if (applied.needsParents) {
+    throw new Rejection('internal', `layer ${layer.digest} wants parents, which it was given`);
+  }
+  await ports.layers.settle([fresh.id]);
+  return { digest: applied.diffId, size: applied.size };
 };
 
 /**

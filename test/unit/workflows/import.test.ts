@@ -50,6 +50,7 @@ const reading = (members: readonly Member[]): Answers => {
     'read-document': image.read,
     'make-snapshot': () => undefined,
     'apply-layer': ({ layer }) => applied(numberOf(layer)),
+    'settle-layers': () => undefined,
   };
 };
 
@@ -93,8 +94,9 @@ describe('importing an archive', () => {
       ...[next, 'read-archive-document', next, 'read-archive-document'],
       ...[...one, ...one, ...one, ...one, next],
       ...['read-document:a0', '+blob-labelled', 'read-document:c0'],
-      ...['+blob-labelled', 'make-snapshot', prepared, 'apply-layer:1'],
-      ...['+blob-labelled', 'make-snapshot', prepared, 'apply-layer:2'],
+      ...['make-snapshot', prepared, '+blob-labelled', 'apply-layer:1'],
+      ...['make-snapshot', prepared, '+blob-labelled', 'apply-layer:2'],
+      'settle-layers',
       '+snapshot-committed lease-resource-added snapshot-committed lease-resource-added',
       '+blob-labelled',
       '+image-created',

@@ -26,7 +26,8 @@ const answers: Answers = {
   'fetch-blob': ({ descriptor }) => descriptor.size,
   'read-document': image.read,
   'make-snapshot': () => undefined,
-  'apply-layer': ({ layer }) => applied(numberOf(layer)),
+  'fetch-layer': ({ descriptor }) => ({ moved: descriptor.size, applied: applied(numberOf(descriptor)) }),
+  'settle-layers': () => undefined,
 };
 const pulling = (more: Answers = {}, circumstances: Circumstances = {}) =>
   play(pull(request), { ...circumstances, answers: { ...answers, ...more } });
@@ -50,8 +51,9 @@ describe('pulling an image', () => {
       'resolve-image',
       ...[announced, 'fetch-blob:a0', named, 'read-document:a0', '+blob-labelled'],
       ...[announced, 'fetch-blob:c0', named, 'read-document:c0'],
-      ...[announced, 'fetch-blob:1', named, 'make-snapshot', prepared, 'apply-layer:1'],
-      ...[announced, 'fetch-blob:2', named, 'make-snapshot', prepared, 'apply-layer:2'],
+      ...['make-snapshot', prepared, announced, 'fetch-layer:1', named],
+      ...['make-snapshot', prepared, announced, 'fetch-layer:2', named],
+      'settle-layers',
       '+snapshot-committed lease-resource-added snapshot-committed lease-resource-added',
       '+blob-labelled',
       '+image-created',
@@ -97,9 +99,10 @@ describe('pulling an image', () => {
           ? JSON.stringify({ schemaVersion: 2, manifests })
           : image.read({ digest: which }),
     });
-    expect(story.filter((line) => line.startsWith('fetch-blob'))).toEqual(
-      ['b0', 'a0', 'c0', '1', '2'].map((of) => `fetch-blob:${of}`),
-    );
+    expect(story.filter((line) => line.startsWith('fetch-'))).toEqual([
+      ...['b0', 'a0', 'c0'].map((of) => `fetch-blob:${of}`),
+      ...['1', '2'].map((of) => `fetch-layer:${of}`),
+    ]);
     expect(world.content.blobs.get(`default/${digest(0xb0)}`)?.labels).toMatchObject({
       'containerd.io/gc.ref.content.m.1': digest(0xa0),
     });
@@ -124,15 +127,22 @@ describe('pulling an image', () => {
   it('unpacks a layer that builds on lower ones once those are committed', () => {
     const top: (readonly string[] | undefined)[] = [];
     const { story, result } = pulling({
+      'fetch-layer': ({ descriptor, parents }) => {
+        const number = numberOf(descriptor);
+        if (number === 2) top.push(parents);
+        return { moved: descriptor.size, applied: number === 2 ? 'needs-parents' : applied(number) };
+      },
       'apply-layer': ({ layer, parents }) => {
-        if (numberOf(layer) === 2) top.push(parents);
-        return numberOf(layer) === 2 && parents === undefined ? 'needs-parents' : applied(numberOf(layer));
+        top.push(parents);
+        return applied(numberOf(layer));
       },
     });
-    const tail = story.slice(story.lastIndexOf('apply-layer:2') - 1);
-    expect(tail.slice(0, 3)).toEqual([
+    const tail = story.slice(story.lastIndexOf('apply-layer:2') - 2);
+    expect(tail.slice(0, 5)).toEqual([
+      'settle-layers',
       '+snapshot-committed lease-resource-added',
       'apply-layer:2',
+      'settle-layers',
       '+snapshot-committed lease-resource-added',
     ]);
     expect(top).toEqual([undefined, [expect.stringMatching(/^n\d+$/)]]);
@@ -143,14 +153,14 @@ describe('pulling an image', () => {
     const at = { namespace: 'default', snapshotter: 'overlayfs' } as const;
     const usage = { bytes: 10, inodes: 1 };
     const { story, result, world } = pulling({
-      'apply-layer': ({ layer }, { happen }) => {
-        if (numberOf(layer) === 1) {
+      'fetch-layer': ({ descriptor }, { happen }) => {
+        if (numberOf(descriptor) === 1) {
           happen(
             { type: 'prepare-snapshot', ...at, key: 'theirs', id: 'theirs', kind: 'active', labels: {} },
             { type: 'commit-snapshot', ...at, key: 'theirs', name: 'chain 101', usage, labels: {} },
           );
         }
-        return applied(numberOf(layer));
+        return { moved: descriptor.size, applied: applied(numberOf(descriptor)) };
       },
     });
     expect(result).toBeDefined();
@@ -164,7 +174,7 @@ describe('pulling an image', () => {
   const failures: readonly (readonly [string, Answers, string, RegExp])[] = [
     [
       'a layer that unpacks to something else',
-      { 'apply-layer': () => applied(7) },
+      { 'fetch-layer': () => ({ moved: 1, applied: applied(7) }) },
       'failed-precondition',
       /says sha256:/,
     ],
@@ -174,6 +184,8 @@ describe('pulling an image', () => {
       'unavailable',
       /^down$/,
     ],
+    ['a layer that breaks', { 'fetch-layer': () => refuse('unavailable', 'reset') }, 'unavailable', /^reset$/],
+    ['a disk that fails', { 'settle-layers': () => refuse('unavailable', 'EIO') }, 'unavailable', /^EIO$/],
     ['a fetch that breaks', { 'fetch-blob': () => refuse('unavailable', 'reset') }, 'unavailable', /^reset$/],
     [
       'a full disk',
@@ -208,7 +220,10 @@ describe('pulling an image', () => {
     ],
     [
       'a layer that asks for parents for ever',
-      { 'apply-layer': () => 'needs-parents' as const },
+      {
+        'fetch-layer': () => ({ moved: 1, applied: 'needs-parents' }),
+        'apply-layer': () => 'needs-parents' as const,
+      },
       'internal',
       /asks for parents that it was given/,
     ],
@@ -230,6 +245,16 @@ describe('pulling an image', () => {
       expect(ended.story.at(-1)).toBe('+transfer-failed lease-deleted');
       nothingLeft(ended);
     }
+  });
+
+  it('names a layer that was fetched before it says why it could not be unpacked', () => {
+    const wrong = new Rejection('failed-precondition', 'not a tar');
+    const ended = pulling({ 'fetch-layer': ({ descriptor }) => ({ moved: descriptor.size, applied: wrong }) });
+    expect(ended.error).toBe(wrong);
+    expect(ended.story).toContain(named);
+    expect(ended.world.content.blobs.has(`default/${digest(1)}`)).toBe(true);
+    expect([...ended.world.content.ingests.values()]).toEqual([]);
+    nothingLeft(ended);
   });
 
   it('leaves an unfinished fetch for the next try to go on from', () => {
