@@ -57,8 +57,6 @@ const byTar = async (layout: Layout, into: string): Promise<number> => {
   return took;
 };
 
-<<<<<<< HEAD
-=======
 const pushTenLayers =
   (packing: Packing) =>
   async (_directory: string, target: string): Promise<Layout> => {
@@ -111,7 +109,6 @@ interface Setting {
   readonly scratch: Scratch;
 }
 
->>>>>>> 5bfcc83 (Unpack a layer while it downloads, and wait for the disk once for all layers of an image; bench the pull of ten layers of packages)
 /**
  * Pulls and unpacks images from a docker-registry on loopback, and removes them again, by each side's own command lines:
  * `shiplog pull`, `rmi` and `gc`, and `ctr image pull` and `rm --sync`. Removed is what is gone from the disk.
