@@ -1,20 +1,11 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-import { openCheckpoints } from '../src/adapters/checkpoints/directory.ts';
-import { createClock } from '../src/adapters/linux/clock.ts';
-import { openFileLog } from '../src/adapters/log-file/file-log.ts';
 import { position } from '../src/domain/identity.ts';
-import { folded } from '../src/engine/fold.ts';
-import type { Logger } from '../src/engine/ports/logger.ts';
-import { SavedViews } from '../src/engine/saved-views.ts';
-import { emptyViews } from '../src/engine/views.ts';
 import { seededRandom } from '../test/support/random.ts';
 import { type Bench, type Figure, timed } from './rig/figures.ts';
-import { copyHistory, sharedHistory } from './rig/host-history.ts';
 import { daemonArguments, programs, startOurs } from './rig/ours.ts';
+import { prepareHost } from './rig/prepared-host.ts';
 import { residentMB, timeToAnswer } from './rig/processes.ts';
 
 /**
@@ -24,19 +15,9 @@ import { residentMB, timeToAnswer } from './rig/processes.ts';
  *     npm run bench -- long-log [EVENTS] [CONTAINERS] [ROUNDS]
  */
 
-/** The daemon's own. */
-const every = 20_000;
 const moments = 10;
 /** Milliseconds after which a daemon has done what it does at its start. */
 const settled = 4000;
-
-const logger: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: (message, fields) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
-  error: (message, fields) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
-  child: () => logger,
-};
 
 /** Milliseconds until every sealed segment of the 5,000,000 events must have its index. */
 const indexedWithin = 600_000;
@@ -61,48 +42,10 @@ const residentWhileIndexing = async (pid: number, directory: string): Promise<nu
   return most;
 };
 
-const heapMB = (): number => {
-  setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
-  return process.memoryUsage().heapUsed / 1e6;
-};
-
-interface Prepared {
-  /** Events a second, read and folded, in processor time and by the clock. */
-  readonly replay?: { readonly busy: number; readonly wall: number };
-  readonly stateMB: number;
-  readonly checkpointsMB: number;
-}
-
-/** Replays a log once without and once with saving, so that it has the checkpoints that a daemon would have left. */
-const prepare = async (directory: string): Promise<Prepared> => {
-  // The index is made by the daemon, in its own time; a replay has no use for it.
-  const log = await openFileLog({ directory: join(directory, 'log'), indexFromBytes: 2 ** 40 });
-  const store = await openCheckpoints(join(directory, 'checkpoints'));
-  const saved = new SavedViews(log, store, createClock('bench'), logger, { every, maxBytes: 2 ** 30 });
-  const cpu = process.cpuUsage();
-  const wall = await timed(() => folded(log, { from: emptyViews, to: log.durable }));
-  const { user, system } = process.cpuUsage(cpu);
-  const before = heapMB();
-  const views = await saved.restore();
-  const stateMB = heapMB() - before;
-  await saved.save(views);
-  const events = Number(views.world.position);
-  const checkpointsMB = store.list().reduce((sum, { bytes }) => sum + bytes / 1e6, 0);
-  await log.close();
-  const rates = { busy: events / ((user + system) / 1e6), wall: events / (wall / 1000) };
-  return { stateMB, checkpointsMB, ...(events === 0 ? {} : { replay: rates }) };
-};
-
-const prepareOn = async (directory: string, events: number, containers: number): Promise<Prepared> => {
-  if (events > 0) copyHistory(await sharedHistory(events, { containers }), join(directory, 'root', 'log'));
-  return prepare(join(directory, 'root'));
-};
-
 /** Starts on a history: the first one, which finds that nothing runs any more, does not count. */
 const measure = async (directory: string, events: number, containers: number, rounds: number) => {
   mkdirSync(join(directory, 'root'), { recursive: true });
-  const prepared = await prepareOn(directory, events, containers);
+  const prepared = await prepareHost(directory, events, containers);
   const first = await startOurs(directory);
   await sleep(settled);
   const indexing = await residentWhileIndexing(first.pid, join(directory, 'root', 'log'));

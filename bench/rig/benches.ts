@@ -25,9 +25,9 @@ export const benches = {
   start: { check: 'start', full: ['16'], quick: ['8'] },
   run: { check: 'start', full: ['30'], quick: ['8'] },
   'ctr-run': { check: 'start', full: ['20'], quick: ['6'] },
-  memory: { check: 'memory', full: ['6', '3'], quick: ['4', '2'] },
+  memory: { check: 'memory', full: ['10000', '100', '3'], quick: ['400', '100', '2'] },
   metadata: { check: 'metadata', full: ['5', '1'], quick: ['2', '0.5'] },
-  boot: { check: 'boot', full: ['9'], quick: ['4'] },
+  boot: { check: 'boot', full: ['9', '1000000', '10000'], quick: ['3', '200000', '10000'] },
   'long-log': { check: 'boot', full: ['5000000', '200', '5'], quick: ['200000', '200', '3'] },
 } as const satisfies Readonly<Record<string, Run>>;
 export type BenchName = keyof typeof benches;

@@ -1,4 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runProgram } from '../../test/support/child.ts';
@@ -26,7 +27,7 @@ export const pushBusybox = async (scratch: string, target: string): Promise<Layo
   return pushed(join(scratch, 'busybox-layout'), target, [{ tar }]);
 };
 
-/** The same as an archive for `ctr image import`, and as a directory. */
+/** busybox as an archive for `ctr image import`, and as a directory. */
 export const archiveBusybox = async (
   scratch: string,
   target: string,
@@ -54,6 +55,23 @@ export const pushLayered = async (scratch: string, target: string): Promise<Layo
   }
   return pushed(join(scratch, 'layered-layout'), target, layers);
 };
+
+/** Layers of random bytes, stored as they are: as much to fetch as to unpack. @param megabytes of 10^6 bytes, in all */
+export const pushHeavy = async (scratch: string, target: string, megabytes: number): Promise<Layout> => {
+  await mkdir(scratch, { recursive: true });
+  const layers: LayoutLayer[] = [];
+  for (let at = 0; at < HEAVY_LAYERS; at += 1) {
+    const name = `bytes-${at}`;
+    writeFileSync(join(scratch, name), randomBytes(Math.round((megabytes * 1e6) / HEAVY_LAYERS)));
+    layers.push({
+      tar: await packed(join(scratch, `${name}.tar`), '-C', scratch, name),
+      compression: 'none',
+    });
+    for (const used of [name, `${name}.tar`]) rmSync(join(scratch, used));
+  }
+  return pushed(join(scratch, 'heavy-layout'), target, layers);
+};
+const HEAVY_LAYERS = 4;
 
 /** `4 layers, 198 MB`, as stored. */
 export const sizeOf = ({ layers }: Layout): string => {

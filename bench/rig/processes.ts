@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { Client, credentials } from '@grpc/grpc-js';
 import { callerMetadata } from '../../src/client/metadata.ts';
 import { serviceClient } from '../../src/client/service-client.ts';
@@ -9,6 +9,39 @@ import { Health } from '../../src/gen/grpc/health/v1/health_pb.ts';
 export const residentMB = (pid: number): number => {
   const kib = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return (Number(kib) * 1024) / 1e6;
+};
+
+/**
+ * Memory of a process in megabytes, each page that it shares divided by those who share it. Pages of the node program
+ * count whole: on a host without this benchmark nobody else would hold them.
+ */
+export const proportionalMB = (pid: number): number => {
+  const mappings = readFileSync(`/proc/${pid}/smaps`, 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  const kib = (mapping: string, field: string): number =>
+    Number(new RegExp(`^${field}:\\s*(\\d+) kB$`, 'm').exec(mapping)?.[1] ?? 0);
+  const sum = mappings.reduce((all, mapping) => {
+    const own = mapping.slice(0, mapping.indexOf('\n')).endsWith(process.execPath);
+    return all + kib(mapping, own ? 'Rss' : 'Pss');
+  }, 0);
+  return (sum * 1024) / 1e6;
+};
+
+/** Processes whose command line names a file below a directory: a daemon, and what it started to hold containers. */
+export const processesOf = (directory: string): readonly number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid && commandOf(pid).includes(`${directory}/`));
+
+const commandOf = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch (error) {
+    // It has ended meanwhile.
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
+      return '';
+    throw error;
+  }
 };
 
 /** Processor time that a process has taken so far, user and system, in milliseconds. */

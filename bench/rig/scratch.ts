@@ -41,18 +41,39 @@ const unmount = async (disk: string): Promise<void> => {
   }
 };
 
-/** Runs a benchmark with a fresh disk: ext4 on a loop device over a file in /var/tmp, or a tmpfs. */
+/** Undoes all, the latest first, also after one that fails. @returns what failed */
+const undone = async (undo: readonly (() => Promise<void>)[]): Promise<readonly unknown[]> => {
+  const failed: unknown[] = [];
+  for (const one of undo.toReversed()) {
+    await one().catch((error: unknown) => {
+      failed.push(error);
+    });
+  }
+  return failed;
+};
+
+/**
+ * Runs a benchmark with a fresh disk: ext4 on a loop device over a file in /var/tmp, or a tmpfs.
+ * @throws what the benchmark throws; AggregateError of that and of what could not be undone, where that is so
+ */
 export const withScratch = async <T>(kind: DiskKind, use: (scratch: Scratch) => Promise<T>): Promise<T> => {
   // Short, since sockets stand below it.
   const directory = mkdtempSync('/var/tmp/slb-');
   const disk = join(directory, 'd');
   const undo: (() => Promise<void>)[] = [];
-  try {
+  const used = await (async () => {
     await mountDisk(kind, directory, disk);
     undo.push(() => unmount(disk));
     return await use({ directory, disk, later: (one) => undo.push(one) });
-  } finally {
-    for (const one of undo.reverse()) await one();
-    rmSync(directory, { recursive: true, force: true });
+  })().then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  const left = await undone(undo);
+  if (left.length > 0) {
+    throw new AggregateError('error' in used ? [used.error, ...left] : left, `${directory} is not tidied up`);
   }
+  rmSync(directory, { recursive: true, force: true });
+  if ('error' in used) throw used.error;
+  return used.value;
 };
