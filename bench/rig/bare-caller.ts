@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import {
   create,
   type DescMessage,
+  type DescMethodBiDiStreaming,
   type DescMethodUnary,
   fromBinary,
   type MessageInitShape,
@@ -15,9 +16,12 @@ import {
  * on both sides.
  */
 export interface BareCaller {
-  /** @throws Error where the answer holds no message, which is how a server refuses */
+  /**
+   * Sends one message and takes the first answer, also where the method streams.
+   * @throws Error where the answer holds no message, which is how a server refuses
+   */
   call<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
+    method: DescMethodUnary<I, O> | DescMethodBiDiStreaming<I, O>,
     input: MessageInitShape<I>,
   ): Promise<MessageShape<O>>;
   close(): void;
@@ -67,7 +71,7 @@ const text = (value: string): Buffer => {
 const field = (name: string, value: string): Buffer =>
   Buffer.concat([Buffer.from([0]), text(name), text(value)]);
 
-const headersOf = (path: string, namespace: string): Buffer =>
+const headersOf = (path: string, own: Readonly<Record<string, string>>): Buffer =>
   Buffer.concat([
     field(':method', 'POST'),
     field(':scheme', 'http'),
@@ -76,7 +80,7 @@ const headersOf = (path: string, namespace: string): Buffer =>
     field('content-type', 'application/grpc'),
     field('te', 'trailers'),
     field('user-agent', 'bench'),
-    field('containerd-namespace', namespace),
+    ...Object.entries(own).map(([name, value]) => field(name, value)),
   ]);
 
 const messageFrame = (bytes: Uint8Array): Buffer => {
@@ -85,8 +89,12 @@ const messageFrame = (bytes: Uint8Array): Buffer => {
   return Buffer.concat([head, bytes]);
 };
 
-/** Connects to the unix socket of a gRPC server. */
-export const connectBare = async (path: string, namespace: string): Promise<BareCaller> => {
+/** Connects to the unix socket of a gRPC server. @param lease that holds what the calls make */
+export const connectBare = async (path: string, namespace: string, lease?: string): Promise<BareCaller> => {
+  const own = {
+    'containerd-namespace': namespace,
+    ...(lease === undefined ? {} : { 'containerd-lease': lease }),
+  };
   const socket = connect(path);
   await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
   socket.write(opening());
@@ -95,12 +103,12 @@ export const connectBare = async (path: string, namespace: string): Promise<Bare
   return {
     call: async (method, input) => {
       const at = `/${method.parent.typeName}/${method.name}`;
-      const known = headers.get(at) ?? headersOf(at, namespace);
+      const known = headers.get(at) ?? headersOf(at, own);
       headers.set(at, known);
       const request = messageFrame(toBinary(method.input, create(method.input, input)));
       const answer = await exchange(known, request);
       if (answer === undefined) throw new Error(`${at} was refused`);
-      return fromBinary(method.output, answer.subarray(5));
+      return fromBinary(method.output, answer.subarray(5, 5 + answer.readUInt32BE(1)));
     },
     close: () => socket.destroy(),
   };
@@ -113,7 +121,7 @@ const exchangeOver = (socket: Socket) => {
   let body: Buffer[] = [];
   let left: Buffer = Buffer.alloc(0);
   let next = 1;
-  const receive = (type: number, flags: number, payload: Buffer): void => {
+  const receive = (type: number, flags: number, stream: number, payload: Buffer): void => {
     if (type === kind.settings && (flags & acknowledged) === 0) {
       socket.write(frame(kind.settings, acknowledged, 0, Buffer.alloc(0)));
     }
@@ -121,6 +129,8 @@ const exchangeOver = (socket: Socket) => {
       socket.write(frame(kind.ping, acknowledged, 0, payload));
     }
     if (type === kind.goAway) failed?.(new Error('the server hangs up'));
+    // A stream may be reset after its end, when the next one is under way.
+    if (stream !== next - 2) return;
     if (type === kind.data && payload.length > 0) body.push(payload);
     const over =
       type === kind.reset || ((type === kind.headers || type === kind.data) && (flags & endStream) !== 0);
@@ -135,9 +145,10 @@ const exchangeOver = (socket: Socket) => {
       const length = left.readUIntBE(0, 3);
       if (left.length < headerBytes + length) return;
       const [type = 0, flags = 0] = [left[3], left[4]];
+      const stream = left.readUInt32BE(5);
       const payload = left.subarray(headerBytes, headerBytes + length);
       left = left.subarray(headerBytes + length);
-      receive(type, flags, payload);
+      receive(type, flags, stream, payload);
     }
   });
   socket.on('error', (error) => failed?.(error));

@@ -82,7 +82,12 @@ export const bars = {
     atMost('memory', 'growth over a pull of 1 GB', 1.1),
   ],
   load: [],
-  gc: [],
+  gc: [
+    ratio('gc', 'freed, until the bytes are gone', 0.6),
+    never('gc', 'longest write during a collection', 10),
+    // What freed garbage takes depends on the garbage; a hundred times the edges make maps deeper, and no more.
+    atMost('gc', 'processor, most edges by fewest', 2),
+  ],
   metadata: [...creates, ...reads],
   boot: [
     atMost('boot', 'ready, empty', 150),

@@ -26,6 +26,7 @@ export const benches = {
   run: { check: 'start', full: ['30'], quick: ['8'] },
   'ctr-run': { check: 'start', full: ['20'], quick: ['6'] },
   memory: { check: 'memory', full: ['10000', '100', '3'], quick: ['400', '100', '2'] },
+  gc: { check: 'gc', full: ['3'], quick: ['1', '10000', '200000', '10000', '100000'] },
   metadata: { check: 'metadata', full: ['5', '1'], quick: ['2', '0.5'] },
   boot: { check: 'boot', full: ['9', '1000000', '10000'], quick: ['3', '200000', '10000'] },
   'long-log': { check: 'boot', full: ['5000000', '200', '5'], quick: ['200000', '200', '3'] },

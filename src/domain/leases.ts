@@ -113,16 +113,21 @@ export const leaseCommands = {
   'add-lease-resource': holding,
   'remove-lease-resource': holding,
   'delete-lease': z.object({ namespace: Namespace, id: LeaseId }),
-  /** Ends every lease whose time has come. */
-  'expire-leases': z.object({ now: Timestamp }),
+  /** Ends every lease whose time has come; of some only, where it says which. */
+  'expire-leases': z.object({
+    now: Timestamp,
+    among: z.array(z.object({ namespace: Namespace, id: LeaseId })).optional(),
+  }),
 };
 export type LeaseCommand = CommandsOf<typeof leaseCommands>;
 
 // Decide
 export const decideLease = (command: LeaseCommand, state: Leases): readonly LeaseEvent[] | Rejection => {
   if (command.type === 'expire-leases') {
-    return [...state.values()]
-      .filter((lease) => lease.expiresAt !== undefined && lease.expiresAt <= command.now)
+    const { now, among } = command;
+    const some = among?.flatMap(({ namespace, id }) => findLease(state, namespace, id) ?? []);
+    return [...(some ?? state.values())]
+      .filter((lease) => lease.expiresAt !== undefined && lease.expiresAt <= now)
       .map(({ namespace, id }) => ({
         type: 'lease-deleted',
         data: { namespace, id, cause: { by: 'gc' } },

@@ -99,21 +99,26 @@ export const collectable = (graph: ReferenceGraph, options: CollectOptions = {})
   const garbage: Garbage[] = [];
   let rest = graph;
   let circle: Circle = new Map();
-  let queue: Subject[] = [...graph.free.values()];
-  do {
-    for (const subject of queue) {
-      const found = garbageOf(rest, subject, options, circle.get(subject));
-      if (!found) continue;
-      const kept = [...(rest.nodes.get(subject)?.out.values() ?? [])];
-      if (rest.pins.has(subject)) {
-        rest = cutOff(rest, subject, found.freedBy);
-      } else {
-        if (garbage.length >= limit) return garbage;
-        garbage.push(found);
-        rest = remove(rest, subject, found.freedBy);
-      }
-      for (const { to } of kept) if (rest.free.has(to)) queue.push(to);
+  let queue: Subject[] = [];
+  /** @returns whether there is room for more */
+  const take = (subject: Subject): boolean => {
+    const found = garbageOf(rest, subject, options, circle.get(subject));
+    if (!found) return true;
+    const kept = rest.nodes.get(subject)?.out;
+    if (rest.pins.has(subject)) {
+      rest = cutOff(rest, subject, found.freedBy);
+    } else {
+      if (garbage.length >= limit) return false;
+      garbage.push(found);
+      rest = remove(rest, subject, found.freedBy);
     }
+    for (const { to } of kept?.values() ?? []) if (rest.free.has(to)) queue.push(to);
+    return true;
+  };
+  // As it was found: a store may hold much garbage, of which one run in slices takes a little each time.
+  for (const subject of graph.free.values()) if (!take(subject)) return garbage;
+  do {
+    for (const subject of queue) if (!take(subject)) return garbage;
     circle = circles(rest, isRootAt(now));
     queue = [...childrenFirst(rest, circle)];
   } while (queue.length > 0);

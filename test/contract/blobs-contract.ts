@@ -69,7 +69,7 @@ export const describeBlobStore = (name: string, open: () => Promise<OpenedBlobSt
           await ingest.write(bytes);
           expect((await ingest.commit({ digest })).digest).toBe(digest);
           expect(await store.verify(digest)).toBe(digest);
-          await store.remove(digest);
+          await store.remove([digest]);
         }
       });
 
@@ -277,9 +277,18 @@ export const describeBlobStore = (name: string, open: () => Promise<OpenedBlobSt
 
       it('removes bytes, and nothing where there are none', async () => {
         const digest = await put(store, 'removed', Buffer.from('x'));
-        await store.remove(digest);
+        await store.remove([digest]);
         expect(await store.size(digest)).toBeUndefined();
-        await store.remove(digest);
+        await store.remove([digest]);
+      });
+
+      it('removes many at once, each whether the others are there or not', async () => {
+        const many = await Promise.all(
+          Array.from({ length: 100 }, (_, n) => put(store, `many ${n}`, Buffer.from(`many ${n}`))),
+        );
+        const absent = digestOfBytes(Buffer.from('nowhere'));
+        await store.remove([absent, ...many]);
+        for (const digest of many) expect(await store.size(digest)).toBeUndefined();
       });
 
       it('takes removal and commit of the same digest one after another', async () => {
@@ -288,7 +297,7 @@ export const describeBlobStore = (name: string, open: () => Promise<OpenedBlobSt
         await Promise.all(
           Array.from({ length: 20 }, async (_, n) => {
             if (n % 2 === 0) await put(store, `race ${n}`, bytes);
-            else await store.remove(digest);
+            else await store.remove([digest]);
           }),
         );
         await put(store, 'race end', bytes);

@@ -1,4 +1,4 @@
-import { mkdir, opendir, readdir, rm, stat, unlink } from 'node:fs/promises';
+import { mkdir, opendir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Digest } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
@@ -11,6 +11,7 @@ import { algorithmOf, algorithms, digestOf, ingestName, type Layout, layoutAt } 
 import { OpenBlobs } from './open-blobs.ts';
 import { createProvider, openBlob } from './provider.ts';
 import { type Expected, readRefFile, sameExpectation, writeRefFile } from './ref-file.ts';
+import { createRemove } from './remove.ts';
 import { createTurns, type Turns } from './turns.ts';
 
 export interface BlobStoreOptions {
@@ -166,16 +167,7 @@ const createManager = (
     }
   },
 
-  remove: (digest) =>
-    turns.take(digest, async () => {
-      try {
-        await unlink(layout.blob(digest));
-        atHand.forget(digest);
-      } catch (error) {
-        if (errnoOf(error) === 'ENOENT') return;
-        throw diskRejection(error, `remove blob ${digest}`, layout.blob(digest));
-      }
-    }),
+  remove: createRemove(layout, turns, atHand),
 
   async verify(digest) {
     const file = await openBlob(layout, digest);

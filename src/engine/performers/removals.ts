@@ -4,6 +4,12 @@ import { asRejection } from '../../domain/rejection.ts';
 import type { Ledger } from '../ledger.ts';
 import type { BlobStore, IngestKey } from '../ports/blobs.ts';
 
+/** Some bytes that are removed together. */
+interface Batch {
+  readonly digests: ReadonlySet<Digest>;
+  readonly over: Promise<void>;
+}
+
 /**
  * Bytes go only while no namespace holds them and nobody is about to bring them: a write that expects them stands in
  * the log from before its first byte until the event that names the blob. Bytes spared here are swept at the next boot.
@@ -11,7 +17,11 @@ import type { BlobStore, IngestKey } from '../ports/blobs.ts';
 export class Removals {
   readonly #blobs: BlobStore;
   readonly #ledger: Ledger;
-  readonly #underWay = new Map<Digest, Promise<void>>();
+  /** Whose removal was asked for and has not begun. */
+  #asked = new Set<Digest>();
+  /** Ends with the removal of what is asked for now. */
+  #next: Promise<void> | undefined;
+  #underWay: Batch | undefined;
   readonly #discards = new Map<string, Promise<void>>();
   /** What writes turned out to be, where they began without knowing it, or thought it to be another. */
   readonly #found = new Map<string, Digest>();
@@ -21,18 +31,36 @@ export class Removals {
     this.#ledger = ledger;
   }
 
-  /** Removes bytes that nobody needs. */
-  async remove(digest: Digest): Promise<void> {
+  /** Removes bytes that nobody needs, with all others that are asked for before it begins. */
+  remove(digest: Digest): Promise<void> {
+    this.#asked.add(digest);
+    this.#next ??= this.#removeNext(this.#underWay);
+    return this.#next;
+  }
+
+  async #removeNext(before: Batch | undefined): Promise<void> {
+    // Those who ask for the one before it are told of its failure.
+    await before?.over.catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    const asked = this.#asked;
+    this.#asked = new Set();
+    this.#next = undefined;
     const { content } = this.#ledger.head.world;
-    if (isHeld(content, digest) || this.#expected().includes(digest)) return;
-    const removal = this.#blobs.remove(digest).finally(() => this.#underWay.delete(digest));
-    this.#underWay.set(digest, removal);
-    await removal;
+    const expected = this.#expected();
+    const digests = [...asked].filter((one) => !isHeld(content, one) && !expected.has(one));
+    if (digests.length === 0) return;
+    const batch = { digests: new Set(digests), over: this.#blobs.remove(digests) };
+    this.#underWay = batch;
+    try {
+      await batch.over;
+    } finally {
+      if (this.#underWay === batch) this.#underWay = undefined;
+    }
   }
 
   /** Resolves when a removal of these bytes that had begun is over: whoever brings them back waits for it. */
   async settled(digest: Digest): Promise<void> {
-    await this.#underWay.get(digest);
+    if (this.#underWay?.digests.has(digest)) await this.#underWay.over;
   }
 
   /** Says what a write turned out to be, so that its bytes are spared; to be followed by {@link settled}. */
@@ -66,9 +94,11 @@ export class Removals {
     }
   }
 
-  #expected(): readonly (Digest | undefined)[] {
+  #expected(): ReadonlySet<Digest | undefined> {
     const { ingests } = this.#ledger.head.world.content;
-    return [...ingests.values()].flatMap((ingest) => [ingest.digest, this.#found.get(nameOf(ingest))]);
+    return new Set(
+      [...ingests.values()].flatMap((ingest) => [ingest.digest, this.#found.get(nameOf(ingest))]),
+    );
   }
 }
 

@@ -34,8 +34,11 @@ export interface BlobIngester {
 export interface BlobManager {
   /** Every digest that has bytes. */
   list(): AsyncIterable<{ readonly digest: Digest; readonly size: number }>;
-  /** Removes bytes; nothing happens where there are none. */
-  remove(digest: Digest): Promise<void>;
+  /**
+   * Removes bytes, some at a time; nothing happens where there are none.
+   * @throws Rejection of the first that could not be removed, once all were tried
+   */
+  remove(digests: readonly Digest[]): Promise<void>;
   /** Reads all bytes and compares. @returns the digest they really have */
   verify(digest: Digest): Promise<Digest>;
 }

@@ -1,0 +1,266 @@
+import { hash } from 'node:crypto';
+import { mkdirSync, opendirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createClock } from '../src/adapters/linux/clock.ts';
+import { createNames } from '../src/adapters/linux/names.ts';
+import { openFileLog } from '../src/adapters/log-file/file-log.ts';
+import { Collector } from '../src/engine/collector.ts';
+import { Ledger } from '../src/engine/ledger.ts';
+import { daemonActor } from '../src/engine/origin.ts';
+import type { Log } from '../src/engine/ports/log.ts';
+import type { Logger } from '../src/engine/ports/logger.ts';
+import { Content, WriteAction } from '../src/gen/containerd/services/content/v1/content_pb.ts';
+import { Leases } from '../src/gen/containerd/services/leases/v1/leases_pb.ts';
+import { startContainerd } from '../test/support/containerd.ts';
+import { connectBare } from './rig/bare-caller.ts';
+import type { Bench, Figure, Report } from './rig/figures.ts';
+import type { PlainEvent } from './rig/host-stories.ts';
+import { edgesOfImage, envelopeAt, imageEvents, imageRemoved, recordEvents } from './rig/live-records.ts';
+import { startOurs } from './rig/ours.ts';
+import { withScratch } from './rig/scratch.ts';
+import { median } from './rig/statistics.ts';
+
+const namespace = 'bench';
+const writers = 8;
+
+/** A daemon that blobs are written to and collected by. */
+interface Side {
+  readonly address: string;
+  /** Where the bytes of its blobs are. */
+  readonly blobs: string;
+}
+
+/** Writes blobs of some bytes each, all under one lease. */
+const writeBlobs = async ({ address }: Side, count: number, lease: string): Promise<void> => {
+  const holder = await connectBare(address, namespace);
+  await holder.call(Leases.method.create, { id: lease });
+  holder.close();
+  let left = count;
+  const work = async (): Promise<void> => {
+    const caller = await connectBare(address, namespace, lease);
+    while (left > 0) {
+      left -= 1;
+      const data = Buffer.from(`blob ${left} of ${lease}`);
+      const total = BigInt(data.length);
+      const expected = `sha256:${hash('sha256', data, 'hex')}`;
+      const ref = `${lease}-${left}`;
+      await caller.call(Content.method.write, { action: WriteAction.COMMIT, ref, total, expected, data });
+    }
+    caller.close();
+  };
+  await Promise.all(Array.from({ length: writers }, work));
+};
+
+/** Of a run that freed much: milliseconds to the answer, until no bytes were left, and of each write meanwhile. */
+interface Freed {
+  readonly answered: number;
+  readonly gone: number;
+  readonly writes: readonly number[];
+}
+
+/** Ends a lease and waits until no bytes are left; somebody writes meanwhile. */
+const freeBlobs = async (side: Side, lease: string): Promise<Freed> => {
+  const caller = await connectBare(side.address, namespace);
+  let over = false;
+  const writing = writesOf(side, () => over);
+  const started = performance.now();
+  await caller.call(Leases.method.delete, { id: lease, sync: true });
+  const answered = performance.now() - started;
+  while (holdsFiles(side.blobs)) await new Promise((resolve) => setTimeout(resolve, 5));
+  const gone = performance.now() - started;
+  over = true;
+  caller.close();
+  return { answered, gone, writes: await writing };
+};
+
+/** Looks at no more than the first: a folder of thousands takes a while to read, which the servers would feel. */
+const holdsFiles = (folder: string): boolean => {
+  const opened = opendirSync(folder);
+  try {
+    return opened.readSync() !== null;
+  } finally {
+    opened.closeSync();
+  }
+};
+
+let written = 0;
+/** Makes leases, one after another. @returns how long each took, in milliseconds */
+const writesOf = async ({ address }: Side, over: () => boolean): Promise<readonly number[]> => {
+  const caller = await connectBare(address, namespace);
+  const took: number[] = [];
+  while (!over()) {
+    written += 1;
+    const started = performance.now();
+    await caller.call(Leases.method.create, { id: `written-${written}` });
+    took.push(performance.now() - started);
+  }
+  caller.close();
+  return took;
+};
+
+/** 10,000 blobs that nothing keeps any more, in turns with containerd. */
+const besideContainerd = async (disk: string, rounds: number, blobs: number): Promise<readonly Figure[]> => {
+  const containerd = await startContainerd(join(disk, 'peer'));
+  const ours = await startOurs(join(disk, 'ours'));
+  const content = 'io.containerd.content.v1.content';
+  const sides: Readonly<Record<'ours' | 'peer', Side>> = {
+    ours: { address: ours.address, blobs: join(ours.root, 'content', 'blobs', 'sha256') },
+    peer: { address: containerd.address, blobs: join(disk, 'peer', 'root', content, 'blobs', 'sha256') },
+  };
+  const taken = { ours: [] as Freed[], peer: [] as Freed[] };
+  try {
+    for (let round = 0; round < rounds; round += 1) {
+      for (const side of ['ours', 'peer'] as const) {
+        await writeBlobs(sides[side], blobs, `lease-${round}`);
+        taken[side].push(await freeBlobs(sides[side], `lease-${round}`));
+      }
+    }
+  } finally {
+    await ours.stop();
+    await containerd.stop();
+  }
+  const both = (of: (freed: Freed) => number) => ({ ours: taken.ours.map(of), peer: taken.peer.map(of) });
+  const detail = `${blobs} blobs`;
+  return [
+    { name: 'freed, until the bytes are gone', detail, unit: 'ms', ...both(({ gone }) => gone) },
+    { name: 'freed, until the answer', detail, unit: 'ms', ...both(({ answered }) => answered) },
+    { name: 'longest write meanwhile', unit: 'ms', ...both(({ writes }) => Math.max(...writes)) },
+  ];
+};
+
+/** Appends under way at once while records are written. */
+const appends = 4096;
+
+const append = async (log: Log, events: Iterable<PlainEvent>): Promise<void> => {
+  let under: Promise<unknown>[] = [];
+  for (const event of events) {
+    under.push(log.append([envelopeAt(event, Number(log.head))], log.head));
+    if (under.length < appends) continue;
+    await Promise.all(under);
+    under = [];
+  }
+  await Promise.all(under);
+};
+
+/** Writes while a collection runs and while none does, on a host with many records. */
+const besideManyRecords = async (
+  disk: string,
+  records: number,
+  blobs: number,
+  rounds: number,
+): Promise<readonly Figure[]> => {
+  const directory = join(disk, 'many');
+  mkdirSync(join(directory, 'root'), { recursive: true, mode: 0o711 });
+  const log = await openFileLog({ directory: join(directory, 'root', 'log') });
+  await append(log, recordEvents(records));
+  await log.close();
+  const ours = await startOurs(directory);
+  const side: Side = { address: ours.address, blobs: join(ours.root, 'content', 'blobs', 'sha256') };
+  const runs: Freed[] = [];
+  const quiet: (readonly number[])[] = [];
+  try {
+    for (let round = -1; round < rounds; round += 1) {
+      await writeBlobs(side, blobs, `many-${round}`);
+      const freed = await freeBlobs(side, `many-${round}`);
+      const until = performance.now() + freed.gone;
+      const alone = await writesOf(side, () => performance.now() > until);
+      if (round < 0) continue;
+      runs.push(freed);
+      quiet.push(alone);
+    }
+  } finally {
+    await ours.stop();
+  }
+  const detail = `${blobs} blobs, ${records} live records`;
+  const longest = (of: readonly (readonly number[])[]) => of.map((writes) => Math.max(...writes));
+  const middle = (of: readonly (readonly number[])[]) => of.map(median);
+  const busy = runs.map(({ writes }) => writes);
+  return [
+    { name: 'longest write during a collection', detail, unit: 'ms', ours: longest(busy) },
+    { name: 'longest write in as long a time without', unit: 'ms', ours: longest(quiet) },
+    { name: 'median write during a collection', unit: 'ms', ours: middle(busy) },
+    { name: 'median write without', unit: 'ms', ours: middle(quiet) },
+    { name: 'freed among many records', detail, unit: 'ms', ours: runs.map(({ gone }) => gone) },
+  ];
+};
+
+/** Blobs that each run of {@link byEdges} frees, 9 of an image. */
+const imagesFreed = 112;
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+
+/** Processor time of a collection, by how many edges the references have. */
+const byEdges = async (disk: string, edges: number, rounds: number): Promise<number[]> => {
+  const log = await openFileLog({ directory: join(disk, `edges-${edges}`) });
+  const kept = Math.ceil(edges / edgesOfImage);
+  const events = function* (): Generator<PlainEvent, void> {
+    for (let n = 0; n < kept; n += 1) yield* imageEvents(String(n), 5000);
+  };
+  await append(log, events());
+  const names = createNames();
+  const cause = { actor: daemonActor(process.pid, process.execPath), correlation: names.sortable() };
+  const spent: number[] = [];
+  for (let round = -1; round < rounds; round += 1) {
+    const freed = Array.from({ length: imagesFreed }, (_, n) => `freed-${round}-${n}`);
+    await append(
+      log,
+      freed.flatMap((name) => [...imageEvents(name)]),
+    );
+    await append(log, freed.map(imageRemoved));
+    const ledger = await Ledger.open(log, createClock('bench'));
+    const collector = new Collector(ledger, createClock('bench'), names, silent, {
+      actor: cause.actor,
+      delay: 1000,
+      interval: 60_000,
+    });
+    const before = process.cpuUsage();
+    const removed = await collector.collect(cause);
+    const { user, system } = process.cpuUsage(before);
+    if (removed.length !== imagesFreed * edgesOfImage) throw new Error(`${removed.length} were removed`);
+    if (round >= 0) spent.push((user + system) / 1000);
+  }
+  await log.close();
+  return spent;
+};
+
+/** By how many edges there are; and how much dearer the most make it than the fewest. */
+const byManyEdges = async (disk: string, sizes: readonly number[], rounds: number): Promise<Report> => {
+  const figures: Figure[] = [];
+  const points: [number, number][] = [];
+  for (const edges of sizes) {
+    const spent = await byEdges(disk, edges, rounds);
+    const detail = `${imagesFreed * edgesOfImage} blobs freed`;
+    figures.push({ name: `processor, ${edges} edges`, detail, unit: 'ms', ours: spent });
+    points.push([edges, median(spent)]);
+  }
+  const [fewest, most] = [points[0]?.[1] ?? 1, points.at(-1)?.[1] ?? 1];
+  figures.push({ name: 'processor, most edges by fewest', unit: '×', ours: [most / fewest] });
+  return {
+    title: 'Collections by the size of the store',
+    figures,
+    series: [
+      {
+        title: `Processor of a collection of ${imagesFreed * edgesOfImage} blobs`,
+        x: { name: 'edges', log: true },
+        y: { name: 'ms', log: false },
+        lines: [{ name: 'Shiplog', points }],
+      },
+    ],
+  };
+};
+
+/**
+ * What a collection of garbage takes: as long as what containerd takes for as much (Debian's, through its API: blobs under
+ * a lease, the lease deleted with `sync`), how long writes wait meanwhile on a host with many records, and that its cost
+ * follows the garbage and not the store.
+ *
+ *     npm run bench -- gc [ROUNDS] [BLOBS] [RECORDS] [EDGES…]
+ */
+export const main: Bench = (args) => {
+  const [rounds = 3, blobs = 10_000, records = 200_000, ...sizes] = args.map(Number);
+  const edges = sizes.length === 0 ? [10_000, 100_000, 1_000_000] : sizes;
+  return withScratch('ext4', async ({ disk }) => [
+    { title: 'Garbage, in turns', figures: [...(await besideContainerd(disk, rounds, blobs))] },
+    { title: 'Writes meanwhile', figures: [...(await besideManyRecords(disk, records, blobs, rounds))] },
+    await byManyEdges(disk, edges, rounds),
+  ]);
+};
