@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type PrivateContainerd, startContainerd } from '../../test/support/containerd.ts';
 import { startRegistry } from '../../test/support/registry-server.ts';
 import { pushBusybox } from './images.ts';
-import { type OwnDaemon, startOurs } from './ours.ts';
+import { type OwnDaemon, removeAll, startOurs } from './ours.ts';
 import { connectPeer, type PeerClient } from './peer.ts';
 import { type Scratch, withScratch } from './scratch.ts';
 
@@ -23,13 +23,7 @@ export interface BothHosts extends Scratch {
 export const directoryOf = ({ disk }: Pick<Scratch, 'disk'>, side: 'ours' | 'peer'): string =>
   join(disk, side);
 
-/** Removes what a benchmark that failed left running; it would keep the disk busy. A daemon that was ended has nothing to ask. */
-const removeAll = async ({ shiplog, pid }: OwnDaemon): Promise<void> => {
-  if (!existsSync(`/proc/${pid}`)) return;
-  const left = (await shiplog('ps', '--all', '--quiet')).trim();
-  if (left !== '') await shiplog('rm', '--force', ...left.split('\n'));
-};
-
+/** The same on containerd. */
 const endAll = async ({ ctr, pid }: PrivateContainerd): Promise<void> => {
   if (!existsSync(`/proc/${pid}`)) return;
   for (const id of (await ctr('tasks', 'ls', '-q')).trim().split('\n')) {

@@ -40,12 +40,12 @@ export const holderPid = (directory: string): number | undefined => {
   return pid > 0 && existsSync(`/proc/${pid}`) ? pid : undefined;
 };
 
-/** Starts the built shiplogd below `directory`. */
-export const startOurs = async (directory: string): Promise<OwnDaemon> => {
+/** Starts the built shiplogd below `directory`. @param more arguments, such as `--config` and a file */
+export const startOurs = async (directory: string, more: readonly string[] = []): Promise<OwnDaemon> => {
   mkdirSync(directory, { recursive: true });
   const address = join(directory, 's.sock');
   const client = connect({ address, client: 'shiplog-bench' });
-  const { pid, stop } = await startDaemon(programs.shiplogd, daemonArguments(directory), {
+  const { pid, stop } = await startDaemon(programs.shiplogd, [...daemonArguments(directory), ...more], {
     logFile: join(directory, 'shiplogd.log'),
     ready: () =>
       client.system.version({}).then(
@@ -67,4 +67,11 @@ export const startOurs = async (directory: string): Promise<OwnDaemon> => {
       if (holder !== undefined) process.kill(holder, 'SIGKILL');
     },
   };
+};
+
+/** Removes what a benchmark that failed left running; it would keep the disk busy. A daemon that was ended has nothing to ask. */
+export const removeAll = async ({ shiplog, pid }: OwnDaemon): Promise<void> => {
+  if (!existsSync(`/proc/${pid}`)) return;
+  const left = (await shiplog('ps', '--all', '--quiet')).trim();
+  if (left !== '') await shiplog('rm', '--force', ...left.split('\n'));
 };
