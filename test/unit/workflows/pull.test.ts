@@ -184,7 +184,12 @@ describe('pulling an image', () => {
       'unavailable',
       /^down$/,
     ],
-    ['a layer that breaks', { 'fetch-layer': () => refuse('unavailable', 'reset') }, 'unavailable', /^reset$/],
+    [
+      'a layer that breaks',
+      { 'fetch-layer': () => refuse('unavailable', 'reset') },
+      'unavailable',
+      /^reset$/,
+    ],
     ['a disk that fails', { 'settle-layers': () => refuse('unavailable', 'EIO') }, 'unavailable', /^EIO$/],
     ['a fetch that breaks', { 'fetch-blob': () => refuse('unavailable', 'reset') }, 'unavailable', /^reset$/],
     [
@@ -249,7 +254,9 @@ describe('pulling an image', () => {
 
   it('names a layer that was fetched before it says why it could not be unpacked', () => {
     const wrong = new Rejection('failed-precondition', 'not a tar');
-    const ended = pulling({ 'fetch-layer': ({ descriptor }) => ({ moved: descriptor.size, applied: wrong }) });
+    const ended = pulling({
+      'fetch-layer': ({ descriptor }) => ({ moved: descriptor.size, applied: wrong }),
+    });
     expect(ended.error).toBe(wrong);
     expect(ended.story).toContain(named);
     expect(ended.world.content.blobs.has(`default/${digest(1)}`)).toBe(true);
