@@ -33,7 +33,26 @@ export const containerdFilter = (filters: readonly string[]): FilterMatch => {
     );
   }
   const parsed = filters.map(parseFilter);
-  return (fieldOf) => parsed.length === 0 || parsed.some((match) => match(fieldOf));
+  return (fieldOf) =>
+    parsed.length === 0 || parsed.some((selectors) => selectors.every(({ match }) => match(fieldOf)));
+};
+
+/**
+ * What a field must be for any of the filters to hold, where each of them says it by `==`: so that what a key is asked of
+ * can be looked up by it.
+ * @returns undefined where a filter leaves the field open, or there is none
+ * @throws as {@link containerdFilter}
+ */
+export const valuesNamed = (filters: readonly string[], name: string): ReadonlySet<string> | undefined => {
+  const values = new Set<string>();
+  for (const filter of filters) {
+    const named = parseFilter(filter).find(
+      ({ path, equals }) => equals !== undefined && path.length === 1 && path[0] === name,
+    );
+    if (named?.equals === undefined) return undefined;
+    values.add(named.equals);
+  }
+  return filters.length === 0 ? undefined : values;
 };
 
 /** The field `labels.NAME`, where the rest of the path is the name. */
@@ -42,8 +61,17 @@ export const labelField = (labels: Labels, path: readonly string[]): string | un
   return Object.hasOwn(labels, name) ? labels[name] : undefined;
 };
 
-const parseFilter = (input: string): FilterMatch => {
-  if (input === '') return () => true;
+/** One of the conditions of a filter. */
+interface Selector {
+  readonly path: readonly string[];
+  readonly match: FilterMatch;
+  /** What the field must be, where that is the condition. */
+  readonly equals?: string;
+}
+
+/** @returns conditions that must all hold */
+const parseFilter = (input: string): readonly Selector[] => {
+  if (input === '') return [];
   if (input.length > FilterLimits.characters) {
     throw new Rejection(
       'invalid-argument',
@@ -54,7 +82,7 @@ const parseFilter = (input: string): FilterMatch => {
   const selectors = [selector(parser)];
   for (;;) {
     const next = parser.scanner.peek();
-    if (next === '') return (fieldOf) => selectors.every((match) => match(fieldOf));
+    if (next === '') return selectors;
     if (next !== ',') throw wrong(parser, parser.scanner.at, `unexpected input: ${next}`);
     parser.scanner.next();
     selectors.push(selector(parser));
@@ -73,29 +101,30 @@ const wrong = ({ input }: Parser, at: number, what: string): Rejection => {
   return new Rejection('invalid-argument', `filters: parse error: [${place}]: ${what}: invalid argument`);
 };
 
-const selector = (parser: Parser): FilterMatch => {
+const selector = (parser: Parser): Selector => {
   const path = fieldPath(parser);
   const next = parser.scanner.peek();
-  if (next === '' || next === ',') return (fieldOf) => fieldOf(path) !== undefined;
+  if (next === '' || next === ',') return { path, match: (fieldOf) => fieldOf(path) !== undefined };
   const operator = parser.scanner.next();
   if (operator.kind !== 'operator') {
     throw wrong(parser, operator.at, 'expected an operator ("=="|"!="|"~=")');
   }
   switch (operator.text) {
     case '==': {
-      const value = operand(parser);
-      return (fieldOf) => fieldOf(path) === value.text;
+      const { text: equals } = operand(parser);
+      return { path, equals, match: (fieldOf) => fieldOf(path) === equals };
     }
     case '!=': {
       const value = operand(parser);
-      return (fieldOf) => fieldOf(path) !== value.text;
+      return { path, match: (fieldOf) => fieldOf(path) !== value.text };
     }
     case '~=': {
       const matches = patternOf(parser, operand(parser, true));
-      return (fieldOf) => {
+      const match: FilterMatch = (fieldOf) => {
         const text = fieldOf(path);
         return text !== undefined && matches(text);
       };
+      return { path, match };
     }
     default:
       throw wrong(parser, operator.at, `unsupported operator "${operator.text}"`);

@@ -1,5 +1,5 @@
 import { type Container, containerSubject, findContainer } from '../../domain/containers.ts';
-import type { ContainerId, Namespace } from '../../domain/identity.ts';
+import { ContainerId, type Namespace } from '../../domain/identity.ts';
 import { mergeLabels } from '../../domain/labels.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { findTask, presenceOf } from '../../domain/tasks.ts';
@@ -10,7 +10,7 @@ import { removeContainer } from '../../workflows/container.ts';
 import type { ContainerChange, ContainerRecord, ContainerStore } from '../ports/store/containers.ts';
 import { replacing } from './labels.ts';
 import type { StoreParts } from './parts.ts';
-import { filtered } from './select.ts';
+import { filtered, meant, named } from './select.ts';
 
 export const containerStore = ({ ledger, runner }: StoreParts): ContainerStore => {
   const find = (world: World, namespace: Namespace, id: ContainerId): Container => {
@@ -22,8 +22,14 @@ export const containerStore = ({ ledger, runner }: StoreParts): ContainerStore =
   return {
     get,
     list: (namespace, filters) => {
-      const records = containersOf(ledger.durable.world, namespace).map(recordOf);
-      return filtered(records, filters, containerFields).sort((a, b) => (a.id < b.id ? -1 : 1));
+      const { world } = ledger.durable;
+      const found = meant(
+        filters,
+        'id',
+        named(ContainerId, (id) => findContainer(world.container, namespace, id)),
+        () => containersOf(world, namespace),
+      );
+      return filtered(found.map(recordOf), filters, containerFields).sort((a, b) => (a.id < b.id ? -1 : 1));
     },
     create: async (record, { cause }) => {
       const { namespace, id } = record;

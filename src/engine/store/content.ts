@@ -1,5 +1,5 @@
 import { type Blob, findBlob, findIngest, isHeld } from '../../domain/content.ts';
-import type { Digest, IngestRef, Namespace } from '../../domain/identity.ts';
+import { Digest, type IngestRef, type Namespace } from '../../domain/identity.ts';
 import { findLease } from '../../domain/leases.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { World } from '../../domain/world.ts';
@@ -10,7 +10,7 @@ import { alreadyThere, holding, type SharedBytes, StoredWrite } from './content-
 import { ingestStatuses } from './ingest-statuses.ts';
 import { replacing } from './labels.ts';
 import type { StoreParts } from './parts.ts';
-import { blobFields, filtered, ingestFields } from './select.ts';
+import { blobFields, filtered, ingestFields, meant, named } from './select.ts';
 
 export const contentStore = (parts: StoreParts): ContentStore => {
   const { ledger, ports, removals } = parts;
@@ -25,7 +25,13 @@ export const contentStore = (parts: StoreParts): ContentStore => {
   return {
     info,
     list: (namespace, filters) => {
-      const blobs = [...shown().content.blobs.values()].filter((blob) => blob.namespace === namespace);
+      const { content } = shown();
+      const blobs = meant(
+        filters,
+        'digest',
+        named(Digest, (digest) => findBlob(content, namespace, digest)),
+        () => [...content.blobs.values()].filter((blob) => blob.namespace === namespace),
+      );
       return filtered(blobs, filters, blobFields).sort((a, b) => (a.digest < b.digest ? -1 : 1));
     },
     update: async (namespace, digest, { labels, replace }, { cause }) => {

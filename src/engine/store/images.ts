@@ -1,4 +1,4 @@
-import type { Descriptor, ImageName, Labels, Namespace } from '../../domain/identity.ts';
+import { type Descriptor, ImageName, type Labels, type Namespace } from '../../domain/identity.ts';
 import { findImage, type Image } from '../../domain/images.ts';
 import { mergeLabels } from '../../domain/labels.ts';
 import { Rejection } from '../../domain/rejection.ts';
@@ -7,7 +7,7 @@ import type { ImageChange, ImageStore, TextChange } from '../ports/store/images.
 import { collectAfter } from './collect-after.ts';
 import { replacing } from './labels.ts';
 import type { StoreParts } from './parts.ts';
-import { filtered, imageFields } from './select.ts';
+import { filtered, imageFields, meant, named } from './select.ts';
 
 export const imageStore = (parts: StoreParts): ImageStore => {
   const { ledger } = parts;
@@ -20,8 +20,12 @@ export const imageStore = (parts: StoreParts): ImageStore => {
   return {
     get,
     list: (namespace, filters) => {
-      const images = [...ledger.durable.world.image.values()].filter(
-        (image) => image.namespace === namespace,
+      const known = ledger.durable.world.image;
+      const images = meant(
+        filters,
+        'name',
+        named(ImageName, (name) => findImage(known, namespace, name)),
+        () => [...known.values()].filter((image) => image.namespace === namespace),
       );
       return filtered(images, filters, imageFields).sort((a, b) => (a.name < b.name ? -1 : 1));
     },

@@ -6,7 +6,7 @@ import type { World } from '../../domain/world.ts';
 import type { LeaseStore } from '../ports/store/leases.ts';
 import { collectAfter } from './collect-after.ts';
 import type { StoreParts } from './parts.ts';
-import { filtered, leaseFields } from './select.ts';
+import { filtered, leaseFields, meant, named } from './select.ts';
 
 export const leaseStore = (parts: StoreParts): LeaseStore => {
   const { ledger, ports } = parts;
@@ -32,8 +32,12 @@ export const leaseStore = (parts: StoreParts): LeaseStore => {
       if (sync) await collectAfter(parts, removal, cause);
     },
     list: (namespace, filters) => {
-      const leases = [...ledger.durable.world.lease.values()].filter(
-        (lease) => lease.namespace === namespace,
+      const known = ledger.durable.world.lease;
+      const leases = meant(
+        filters,
+        'id',
+        named(LeaseId, (id) => findLease(known, namespace, id)),
+        () => [...known.values()].filter((lease) => lease.namespace === namespace),
       );
       return filtered(leases, filters, leaseFields).sort((a, b) => (a.id < b.id ? -1 : 1));
     },

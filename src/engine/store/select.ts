@@ -1,4 +1,10 @@
-import { containerdFilter, type FieldOf, labelField } from '../../projections/containerd-filters.ts';
+import type { z } from 'zod';
+import {
+  containerdFilter,
+  type FieldOf,
+  labelField,
+  valuesNamed,
+} from '../../projections/containerd-filters.ts';
 import type { BlobInfo, WriteStatus } from '../ports/store/content.ts';
 import type { ImageRecord } from '../ports/store/images.ts';
 import type { LeaseInfo } from '../ports/store/leases.ts';
@@ -14,6 +20,32 @@ export const filtered = <T>(
 ): T[] => {
   const matches = containerdFilter(filters);
   return items.filter((item) => matches(fieldsOf(item)));
+};
+
+/**
+ * What any of the filters can mean: looked up where each of them names a key, else all there is.
+ * @param field that names things, each alone
+ * @throws Rejection `invalid-argument` for a filter that can't be read
+ */
+export const meant = <T>(
+  filters: readonly string[],
+  field: string,
+  find: (key: string) => T | undefined,
+  all: () => readonly T[],
+): readonly T[] => {
+  const keys = valuesNamed(filters, field);
+  return keys === undefined ? all() : [...keys].flatMap((key) => find(key) ?? []);
+};
+
+/** What a text names, where it can be a name of that kind at all. */
+export const named = <K extends z.ZodType, T>(
+  kind: K,
+  find: (name: z.infer<K>) => T | undefined,
+): ((text: string) => T | undefined) => {
+  return (text) => {
+    const name = kind.safeParse(text);
+    return name.success ? find(name.data) : undefined;
+  };
 };
 
 // What filters can ask of each kind of thing; the names are containerd's.

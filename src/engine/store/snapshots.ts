@@ -11,12 +11,13 @@ import type { Mount } from '../../domain/mount.ts';
 import { asRejection, Rejection } from '../../domain/rejection.ts';
 import { ancestors, findSnapshot, type Snapshot } from '../../domain/snapshots.ts';
 import type { Command, World } from '../../domain/world.ts';
-import { containerdFilter, type FieldOf, labelField } from '../../projections/containerd-filters.ts';
+import { type FieldOf, labelField } from '../../projections/containerd-filters.ts';
 import type { StoreCall } from '../ports/store/call.ts';
 import type { NewSnapshot, SnapshotCommit, SnapshotServices, Snapshotter } from '../ports/store/snapshots.ts';
 import { replacing } from './labels.ts';
 import type { StoreParts } from './parts.ts';
 import { layerLabel, remoteBytes } from './remote-bytes.ts';
+import { filtered, meant, named } from './select.ts';
 import { localBytes, type Placed, type Planned, type SnapshotBytes } from './snapshot-bytes.ts';
 
 /** The snapshotters there are, by name. */
@@ -190,10 +191,14 @@ const snapshotter = (
       return find(ledger.durable.world, namespace, key);
     },
     list: (namespace, filters) => {
-      const matches = containerdFilter(filters);
-      return [...ledger.durable.world.snapshot.values()]
-        .filter((one) => one.namespace === namespace && one.snapshotter === name && matches(fieldsOf(one)))
-        .sort((a, b) => (a.key < b.key ? -1 : 1));
+      const known = ledger.durable.world.snapshot;
+      const snapshots = meant(
+        filters,
+        'name',
+        named(SnapshotKey, (key) => findSnapshot(known, refOf(namespace, key))),
+        () => [...known.values()].filter((one) => one.namespace === namespace && one.snapshotter === name),
+      );
+      return filtered(snapshots, filters, fieldsOf).sort((a, b) => (a.key < b.key ? -1 : 1));
     },
     usage: (namespace, key, call) => bytes.usage(find(ledger.durable.world, namespace, key), call),
     cleanup: async (call) => {

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Labels } from '../../../src/domain/identity.ts';
-import { containerdFilter, type FieldOf, labelField } from '../../../src/projections/containerd-filters.ts';
+import {
+  containerdFilter,
+  type FieldOf,
+  labelField,
+  valuesNamed,
+} from '../../../src/projections/containerd-filters.ts';
 
 const thing = (name: string, labels: Labels = {}): FieldOf => {
   return (path) => {
@@ -54,6 +59,24 @@ describe('a filter', () => {
     expect(containerdFilter([])(web)).toBe(true);
     expect(containerdFilter(['name==db', 'labels.team==a'])(web)).toBe(true);
     expect(containerdFilter(['name==db', 'labels.team==b'])(web)).toBe(false);
+  });
+
+  it.each([
+    [[], undefined],
+    [[''], undefined],
+    [['name==web'], ['web']],
+    [
+      ['name==web,labels.team==a', 'name=="db"'],
+      ['web', 'db'],
+    ],
+    [['labels.team==a', 'name==web'], undefined],
+    [['name!=web'], undefined],
+    [['name~=web'], undefined],
+    [['labels.name==web'], undefined],
+    [['name.x==web'], undefined],
+  ])('%j leaves these names: %j', (filters, names) => {
+    const values = valuesNamed(filters, 'name');
+    expect(values === undefined ? undefined : [...values]).toEqual(names);
   });
 
   it('reads quoted texts as Go does', () => {
