@@ -3,33 +3,31 @@ export const checkNames = ['log', 'pull', 'start', 'memory', 'load', 'gc', 'meta
 export type CheckName = (typeof checkNames)[number];
 
 export interface Run {
-  /** The name whose bars its figures answer; absent where it has none. */
-  readonly check?: CheckName;
   /** Arguments of `npm run bench` without a name. */
   readonly full: readonly string[];
-  /** Arguments of `--check`: all benchmarks of a name take some four minutes together. */
+  /** Arguments of `--check`: all benchmarks that bars of a name judge take some four minutes together. */
   readonly quick: readonly string[];
 }
 
 /** Every file of bench/, in the order in which all of them run. */
 export const benches = {
-  log: { check: 'log', full: ['5', '1'], quick: ['3', '0.5'] },
-  history: { check: 'log', full: ['10000000'], quick: ['1000000'] },
-  verify: { check: 'log', full: ['1000000', '3'], quick: ['200000', '2'] },
-  fold: { check: 'log', full: ['1000000', '200', '3'], quick: ['200000', '200', '2'] },
-  kurrentdb: { check: 'log', full: ['3', '50000'], quick: ['1', '20000'] },
+  log: { full: ['5', '1'], quick: ['3', '0.5'] },
+  history: { full: ['10000000'], quick: ['1000000'] },
+  verify: { full: ['1000000', '3'], quick: ['200000', '2'] },
+  fold: { full: ['1000000', '200', '3'], quick: ['200000', '200', '2'] },
+  kurrentdb: { full: ['3', '50000'], quick: ['1', '20000'] },
   slice: { full: ['200000'], quick: ['50000'] },
-  pull: { check: 'pull', full: ['5'], quick: ['2'] },
-  'ctr-pull': { check: 'pull', full: ['5'], quick: ['2'] },
+  pull: { full: ['5'], quick: ['2'] },
+  'ctr-pull': { full: ['5'], quick: ['2'] },
   unpack: { full: ['5'], quick: ['2'] },
-  start: { check: 'start', full: ['16'], quick: ['8'] },
-  run: { check: 'start', full: ['30'], quick: ['8'] },
-  'ctr-run': { check: 'start', full: ['20'], quick: ['6'] },
-  memory: { check: 'memory', full: ['10000', '100', '3'], quick: ['400', '100', '2'] },
-  gc: { check: 'gc', full: ['3'], quick: ['1', '10000', '200000', '10000', '100000'] },
-  metadata: { check: 'metadata', full: ['5', '1'], quick: ['2', '0.5'] },
-  boot: { check: 'boot', full: ['9', '1000000', '10000'], quick: ['3', '200000', '10000'] },
-  'long-log': { check: 'boot', full: ['5000000', '200', '5'], quick: ['200000', '200', '3'] },
+  start: { full: ['16'], quick: ['8'] },
+  run: { full: ['30'], quick: ['8'] },
+  'ctr-run': { full: ['20'], quick: ['6'] },
+  memory: { full: ['10000', '100', '3'], quick: ['400', '100', '2'] },
+  gc: { full: ['3'], quick: ['1', '10000', '200000', '10000', '100000'] },
+  metadata: { full: ['5', '1'], quick: ['2', '0.5'] },
+  boot: { full: ['9', '1000000', '10000'], quick: ['3', '200000', '10000'] },
+  'long-log': { full: ['5000000', '200', '5'], quick: ['200000', '200', '3'] },
 } as const satisfies Readonly<Record<string, Run>>;
 export type BenchName = keyof typeof benches;
 

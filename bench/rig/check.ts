@@ -1,5 +1,5 @@
 import { type Bar, bars } from './bars.ts';
-import { benchNames, type CheckName, checkNames, runOf } from './benches.ts';
+import { type BenchName, benchNames, type CheckName, checkNames } from './benches.ts';
 import { figuresOf, type Measurement } from './record.ts';
 import type { Judged } from './tables.ts';
 import { verdictOf } from './verdict.ts';
@@ -16,12 +16,11 @@ export const chosenChecks = (names: readonly string[]): readonly CheckName[] => 
   return names.length === 0 ? checkNames : checkNames.filter((name) => names.includes(name));
 };
 
-/** The benchmarks whose figures those bars judge. */
-export const benchesOf = (checks: readonly CheckName[]) =>
-  benchNames.filter((name) => {
-    const { check } = runOf(name);
-    return check !== undefined && checks.includes(check);
-  });
+/** The benchmarks whose figures the bars of those names judge. */
+export const benchesOf = (checks: readonly CheckName[]): readonly BenchName[] => {
+  const needed = new Set<BenchName>(checks.flatMap((check) => bars[check].map(({ bench }) => bench)));
+  return benchNames.filter((name) => needed.has(name));
+};
 
 const judge = (check: CheckName, bar: Bar, measurements: readonly Measurement[]): Judged => {
   const figure = measurements

@@ -5,9 +5,8 @@ import { z } from 'zod';
  *
  * 1. `bench/NAME.ts` exports `main(args): Promise<readonly Report[]>`. It prints no tables: `npm run bench` prints, judges
  *    and records what `main` returns. What it says meanwhile goes to standard error.
- * 2. A row in bench/rig/benches.ts: which name of `--check` it belongs to, with arguments for a full and for a quick run
- *    (a few minutes for all of a name).
- * 3. Rows in bench/rig/bars.ts, which name the figure that they judge. A figure's name is the same at every size; counts
+ * 2. A row in bench/rig/benches.ts: arguments for a full and for a quick run (a few minutes for all of a name of `--check`).
+ * 3. Rows in bench/rig/bars.ts below a name of `--check`; each names the figure that it judges. A figure's name is the same at every size; counts
  *    and sizes of the run go into `detail`. A bar whose figure was not recorded is short.
  * 4. In docs/benchmarks.md a heading and the line `<!-- figures: NAME -->` (and `<!-- /figures -->`): what stands
  *    between is written by every run that isn't `--check`. The prose around it stays as it is.

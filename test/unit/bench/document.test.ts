@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { benchNames } from '../../../bench/rig/benches.ts';
 import { partOfBench, plotsOf, withPart } from '../../../bench/rig/document.ts';
 import type { Figure } from '../../../bench/rig/figures.ts';
@@ -8,8 +9,10 @@ import {
   encodeReports,
   type Measurement,
   readMeasurements,
+  writeMeasurement,
 } from '../../../bench/rig/record.ts';
 import { aligned, figuresTable, inDigits } from '../../../bench/rig/tables.ts';
+import { makeTempDir } from '../../support/temp-dir.ts';
 
 const running: Figure = { name: 'to running', unit: 'ms', ours: [60, 70, 80], peer: [100, 100, 100] };
 const floor: Figure = { name: 'floor', unit: 'ms', ours: [40] };
@@ -31,6 +34,15 @@ describe('a record', () => {
     expect(decodeReports(encodeReports(reports))).toEqual([
       { title: 'Starts', figures: [{ ...floor, ours: [40.123] }] },
     ]);
+  });
+
+  it('is kept with a line for each figure, and read back', () => {
+    const { path, remove } = makeTempDir('measurements');
+    onTestFinished(remove);
+    writeMeasurement(path, measurement);
+    const text = readFileSync(join(path, 'start.json'), 'utf8');
+    expect(text).toContain('"ours": [60, 70, 80],\n');
+    expect(readMeasurements(path)).toEqual([measurement]);
   });
 
   it('holds no figure twice, since a bar would not know which it means', () => {
