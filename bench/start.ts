@@ -48,6 +48,62 @@ const withCrun = async (
 /** What a program said at the end. */
 const lastLine = (error: unknown): string => String(error).trim().split('\n').at(-1) ?? '';
 
+/** One side: a container that stays, from nothing. */
+interface Side {
+  /** @returns its id, once it runs */
+  start(): Promise<string>;
+  remove(id: string): Promise<void>;
+  exec(id: string): Promise<void>;
+}
+
+/** Milliseconds after a turn, in which the side that had it frees what it frees after its answer. */
+const settled = 100;
+
+/** Starts and removes one. @param running takes the time to running. @returns the time to deleted */
+const turn = async ({ start, remove }: Side, running: number[]): Promise<number> => {
+  const begun = performance.now();
+  const id = await start();
+  running.push(performance.now() - begun);
+  await remove(id);
+  const taken = performance.now() - begun;
+  await sleep(settled);
+  return taken;
+};
+
+const coming = async (rounds: number, ours: Side, peer: Side): Promise<readonly [Figure, Figure]> => {
+  const [running, warm] = [{ ours: [] as number[], peer: [] as number[] }, 2];
+  const deleted = await interleave(
+    rounds,
+    () => turn(ours, running.ours),
+    () => turn(peer, running.peer),
+    warm,
+  );
+  const counted = { ours: running.ours.slice(warm), peer: running.peer.slice(warm) };
+  return [
+    { name: 'to running', unit: 'ms', ...counted },
+    { name: 'to deleted', unit: 'ms', ...deleted },
+  ];
+};
+
+const executing = async (rounds: number, ours: Side, peer: Side): Promise<Figure> => {
+  const [here, there] = [await ours.start(), await peer.start()];
+  const taken = await interleave(
+    rounds,
+    () => timed(() => ours.exec(here)),
+    () => timed(() => peer.exec(there)),
+    2,
+  );
+  await ours.remove(here);
+  await peer.remove(there);
+  return { name: 'exec of true', unit: 'ms', ...taken };
+};
+
+const many = async (rounds: number, ours: Side, peer: Side): Promise<Figure> => {
+  const cycle = (side: Side) => async () => side.remove(await side.start());
+  const taken = await interleave(rounds, cycles(8, 4, cycle(ours)), cycles(8, 4, cycle(peer)));
+  return { name: '8 clients, each cycle', unit: 'ms', ...taken };
+};
+
 /**
  * Containers that stay: from nothing to running, from nothing to deleted, many at once, and an extra process in one.
  *
@@ -63,58 +119,17 @@ export const main: Bench = (args) => {
   return withBoth(async ({ disk, ours, containerd, peer, image, onPeer }) => {
     const template = await peerSpecification(containerd, image, ['--seccomp'], forever);
     const task = peerTask(peer, onPeer, template);
-    const options = { image, command: forever, runtime };
-    const remove = (id: string) => removeOnOurs(ours.client, id);
-
-    const running = { ours: [] as number[], peer: [] as number[] };
-    const deleted = await interleave(
-      rounds,
-      async () => {
-        const begun = performance.now();
-        const id = await startOnOurs(ours.client, options);
-        running.ours.push(performance.now() - begun);
-        await remove(id);
-        const taken = performance.now() - begun;
-        await sleep(100);
-        return taken;
-      },
-      async () => {
-        const begun = performance.now();
-        const id = await task.start();
-        running.peer.push(performance.now() - begun);
-        await task.remove(id);
-        const taken = performance.now() - begun;
-        await sleep(100);
-        return taken;
-      },
-      2,
-    );
-
-    const at = await startOnOurs(ours.client, options);
-    const there = await task.start();
-    const exec = await interleave(
-      rounds,
-      () => timed(() => execOnOurs(ours.client, at, ['/bin/true'])),
-      () => timed(() => task.exec(there, randomUUID(), ['/bin/true'])),
-      2,
-    );
-    await remove(at);
-    await task.remove(there);
-
-    const many = await interleave(
-      Math.max(3, Math.floor(rounds / 5)),
-      cycles(8, 4, async () => {
-        await remove(await startOnOurs(ours.client, options));
-      }),
-      cycles(8, 4, async () => task.remove(await task.start())),
-    );
-    const figures: Figure[] = [
-      { name: 'to running', unit: 'ms', ours: running.ours.slice(2), peer: running.peer.slice(2) },
-      { name: 'to deleted', unit: 'ms', ...deleted },
-      { name: 'exec of true', unit: 'ms', ...exec },
-      { name: '8 clients, each cycle', unit: 'ms', ...many },
-    ];
-    const crun = await withCrun({ disk, image }, running.peer.slice(2));
+    const here: Side = {
+      start: () => startOnOurs(ours.client, { image, command: forever, runtime }),
+      remove: (id) => removeOnOurs(ours.client, id),
+      exec: (id) => execOnOurs(ours.client, id, ['/bin/true']),
+    };
+    const there: Side = { ...task, exec: (id) => task.exec(id, randomUUID(), ['/bin/true']) };
+    const [running, deleted] = await coming(rounds, here, there);
+    const exec = await executing(rounds, here, there);
+    const eight = await many(Math.max(3, Math.floor(rounds / 5)), here, there);
+    const crun = await withCrun({ disk, image }, running.peer ?? []);
+    const figures = [running, deleted, exec, eight];
     const title = `A container that stays, over the socket, ${rounds} rounds in turns`;
     if (typeof crun === 'string') return [{ title, figures, notes: [crun] }];
     return [{ title, figures: [...figures, crun] }];
