@@ -130,9 +130,9 @@ export const main: Bench = async (args) => {
   const alone = await idle(rounds);
   const report = await withBoth(async (hosts): Promise<Report> => {
     const held = await running(hosts, count);
-    const pulled = await pulling(hosts, 1000);
     const { figures, series } = await cycling(hosts, cycles);
-    return { title: 'Memory', figures: [...alone, ...held, ...pulled, ...figures], series: [series] };
+    const pulled = await pulling(hosts, 1000);
+    return { title: 'Memory', figures: [...alone, ...held, ...figures, ...pulled], series: [series] };
   });
   return [report];
 };

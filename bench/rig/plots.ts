@@ -60,6 +60,9 @@ const around = (values: readonly number[]) => ({
   max: 2 ** Math.ceil(Math.log2(Math.max(2, ...values))),
 });
 
+/** Room for names. Without a browser nobody measures text; a letter of this size is no wider. */
+const leftOf = (names: readonly string[]): number => 16 + 7 * Math.max(...names.map((name) => name.length));
+
 /** Ratios to who stood beside, with quartiles and bars. @returns undefined where nobody did */
 export const ratioPlot = (bench: string, report: Report): string | undefined => {
   const figures = compared(bench, report);
@@ -88,7 +91,7 @@ export const ratioPlot = (bench: string, report: Report): string | undefined => 
   );
   return drawn(90 + rowHeight * rows.length, {
     title: { text: 'Shiplog by the other: left of 1 is ahead', textStyle: { ...words, fontSize: 13 } },
-    grid: { left: 10, right: 30, top: 40, bottom: 10, containLabel: true },
+    grid: { left: leftOf(names), right: 30, top: 40, bottom: 40 },
     xAxis: { type: 'log', logBase: 2, ...bounds, axisLabel: { ...words, formatter: '{value} ×' } },
     yAxis: { type: 'category', data: names, inverse: true, axisLabel: words, axisTick: { show: false } },
     series: [
@@ -125,7 +128,7 @@ export const seriesPlot = ({ title, x, y, lines }: Series): string => {
   });
   return drawn(300, {
     title: { text: title, textStyle: { ...words, fontSize: 13 } },
-    legend: { top: 34, textStyle: words },
+    legend: { show: lines.length > 1, top: 34, textStyle: words },
     grid: { left: 40, right: 30, top: 70, bottom: 40, containLabel: true },
     xAxis: axis(x),
     yAxis: axis(y),
