@@ -7,8 +7,10 @@ import type { Clock } from '../../engine/ports/clock.ts';
 /** The kernel's id of this boot (random(4)). */
 export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
-/** Node tells the wall clock in whole milliseconds. A clock that was set differs by more than this (microseconds). */
+/** Node tells the wall clock in whole milliseconds. A clock that was set back differs by more than this (microseconds). */
 const tolerance = 2000;
+
+const monotonic = (): number => Number(process.hrtime.bigint() / 1000n);
 
 /**
  * The host's clocks. Wall time in microseconds runs on with the monotonic clock, so that events of one batch keep their
@@ -16,16 +18,16 @@ const tolerance = 2000;
  */
 export const createClock = (boot: string): Clock => {
   let ahead = 0;
-  const wallAt = (mono: number): number => {
-    const told = Date.now() * 1000;
-    const drift = told - (mono + ahead);
-    if (drift > 0 || drift < -tolerance) ahead += drift;
-    return mono + ahead;
-  };
   return {
     now: () => {
-      const mono = Number(process.hrtime.bigint() / 1000n);
-      return { wall: wallAt(mono) as Timestamp, mono, boot };
+      // The process may be held up between two looks: what the wall clock tells belongs to some moment between these two.
+      const before = monotonic();
+      const told = Date.now() * 1000;
+      const mono = monotonic();
+      const setForward = mono + ahead < told;
+      const setBack = before + ahead > told + tolerance;
+      if (setForward || setBack) ahead = told - mono;
+      return { wall: (mono + ahead) as Timestamp, mono, boot };
     },
     sleep: async (ms, signal) => {
       try {
