@@ -26,6 +26,7 @@ const packages = [
   { name: 'runsc', commands: ['runsc'] },
   { name: 'crun', commands: ['crun'] },
   { name: 'criu', commands: ['criu'] },
+  { name: 'podman', commands: ['podman'] },
   { name: 'umoci', commands: ['umoci'] },
   { name: 'ca-certificates', commands: ['update-ca-certificates'] },
   { name: 'build-essential', commands: ['g++', 'make'] },
@@ -37,6 +38,7 @@ const units = {
   containerd: ['containerd.service'],
   'docker-registry': ['docker-registry.service'],
   'docker.io': ['docker.service', 'docker.socket'],
+  podman: ['podman.service', 'podman.socket', 'podman-auto-update.timer', 'podman-restart.service'],
 };
 
 const policy = '/usr/sbin/policy-rc.d';

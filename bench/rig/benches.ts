@@ -22,6 +22,7 @@ export const benches = {
   unpack: { full: ['5'], quick: ['2'] },
   start: { full: ['16'], quick: ['8'] },
   run: { full: ['30'], quick: ['8'] },
+  podman: { full: ['15'], quick: ['6'] },
   'ctr-run': { full: ['20'], quick: ['6'] },
   memory: { full: ['10000', '100', '3'], quick: ['400', '100', '2'] },
   gc: { full: ['3'], quick: ['1', '10000', '200000', '10000', '100000'] },
