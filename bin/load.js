@@ -11,6 +11,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const v8 = require('node:v8');
 const vm = require('node:vm');
 const Module = require('node:module');
 
@@ -98,6 +99,18 @@ const compile = (name, file, { source, buildId }, policy) => {
   return { script, save: () => writeCache(name, buildId, script), good };
 };
 
+/**
+ * Keeps the space for young objects at the size that loading a daemon took, until that has settled: what a start makes says
+ * nothing about what comes then, and V8 would hold the room for it, 8 MB or more. It grows as usual afterwards.
+ * @returns lets it grow, at once
+ */
+const holdYoungSpace = () => {
+  v8.setFlagsFromString('--semi-space-growth-factor=1');
+  const letGo = () => v8.setFlagsFromString('--semi-space-growth-factor=2'); // V8's own
+  setTimeout(letGo, SETTLED_AFTER).unref();
+  return letGo;
+};
+
 /** Saves once, when the functions that a start needs have been compiled: at the exit, or when a daemon has settled. */
 const saveOnce = (save) => {
   let saved = false;
@@ -118,11 +131,19 @@ const load = (name) => {
   const policy = process.env.SHIPLOG_CODE_CACHE;
   const file = path.join(dist, `${name}.js`);
   const { script, save, good } = compile(name, file, readBundle(name, file), policy);
-  if (policy !== 'off' && (!good || policy === 'rebuild')) saveOnce(save);
+  let letGo = () => undefined;
+  // A cache is of the flags that hold when it is saved.
+  if (policy !== 'off' && (!good || policy === 'rebuild')) {
+    saveOnce(() => {
+      letGo();
+      save();
+    });
+  }
   const module = new Module(file, null);
   module.filename = file;
   module.paths = Module._nodeModulePaths(dist);
   const run = script.runInThisContext();
+  if (name === 'shiplogd') letGo = holdYoungSpace();
   run.call(module.exports, module.exports, Module.createRequire(file), module, file, dist);
 };
 

@@ -34,6 +34,8 @@ const apart = {
   'vendor-cel': ['@bufbuild/cel'],
   // gRPC's own reader of .proto files, for its services that tell about channels: we serve none of them.
   'vendor-proto-loader': ['@grpc/proto-loader'],
+  'vendor-undici': ['undici'],
+  'vendor-prom-client': ['prom-client'],
 };
 
 /** Takes those packages from their files, at the moment they are loaded. */
@@ -43,7 +45,7 @@ const fromApart = (outdir, programsDir) => ({
     const homes = new Map(
       Object.entries(apart).flatMap(([home, loads]) => loads.map((load) => [load, home])),
     );
-    building.onResolve({ filter: /^@/ }, ({ path }) =>
+    building.onResolve({ filter: /^[@a-z]/ }, ({ path }) =>
       homes.has(path) ? { path, namespace: 'apart' } : undefined,
     );
     building.onResolve({ filter: /^apart:/ }, ({ path }) => ({
