@@ -7,15 +7,15 @@ import { openFileLog } from '../src/adapters/log-file/file-log.ts';
 import { Collector } from '../src/engine/collector.ts';
 import { Ledger } from '../src/engine/ledger.ts';
 import { daemonActor } from '../src/engine/origin.ts';
-import type { Log } from '../src/engine/ports/log.ts';
 import type { Logger } from '../src/engine/ports/logger.ts';
 import { Content, WriteAction } from '../src/gen/containerd/services/content/v1/content_pb.ts';
 import { Leases } from '../src/gen/containerd/services/leases/v1/leases_pb.ts';
 import { startContainerd } from '../test/support/containerd.ts';
 import { connectBare } from './rig/bare-caller.ts';
 import type { Bench, Figure, Report } from './rig/figures.ts';
+import { fillLog } from './rig/fill-log.ts';
 import type { PlainEvent } from './rig/host-stories.ts';
-import { edgesOfImage, envelopeAt, imageEvents, imageRemoved, recordEvents } from './rig/live-records.ts';
+import { edgesOfImage, imageEvents, imageRemoved, recordEvents } from './rig/live-records.ts';
 import { startOurs } from './rig/ours.ts';
 import { withScratch } from './rig/scratch.ts';
 import { median } from './rig/statistics.ts';
@@ -128,20 +128,6 @@ const besideContainerd = async (disk: string, rounds: number, blobs: number): Pr
   ];
 };
 
-/** Appends under way at once while records are written. */
-const appends = 4096;
-
-const append = async (log: Log, events: Iterable<PlainEvent>): Promise<void> => {
-  let under: Promise<unknown>[] = [];
-  for (const event of events) {
-    under.push(log.append([envelopeAt(event, Number(log.head))], log.head));
-    if (under.length < appends) continue;
-    await Promise.all(under);
-    under = [];
-  }
-  await Promise.all(under);
-};
-
 /** Writes while a collection runs and while none does, on a host with many records. */
 const besideManyRecords = async (
   disk: string,
@@ -152,7 +138,7 @@ const besideManyRecords = async (
   const directory = join(disk, 'many');
   mkdirSync(join(directory, 'root'), { recursive: true, mode: 0o711 });
   const log = await openFileLog({ directory: join(directory, 'root', 'log') });
-  await append(log, recordEvents(records));
+  await fillLog(log, recordEvents(records));
   await log.close();
   const ours = await startOurs(directory);
   const side: Side = { address: ours.address, blobs: join(ours.root, 'content', 'blobs', 'sha256') };
@@ -195,17 +181,17 @@ const byEdges = async (disk: string, edges: number, rounds: number): Promise<num
   const events = function* (): Generator<PlainEvent, void> {
     for (let n = 0; n < kept; n += 1) yield* imageEvents(String(n), 5000);
   };
-  await append(log, events());
+  await fillLog(log, events());
   const names = createNames();
   const cause = { actor: daemonActor(process.pid, process.execPath), correlation: names.sortable() };
   const spent: number[] = [];
   for (let round = -1; round < rounds; round += 1) {
     const freed = Array.from({ length: imagesFreed }, (_, n) => `freed-${round}-${n}`);
-    await append(
+    await fillLog(
       log,
       freed.flatMap((name) => [...imageEvents(name)]),
     );
-    await append(log, freed.map(imageRemoved));
+    await fillLog(log, freed.map(imageRemoved));
     const ledger = await Ledger.open(log, createClock('bench'));
     const collector = new Collector(ledger, createClock('bench'), names, silent, {
       actor: cause.actor,

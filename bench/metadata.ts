@@ -10,6 +10,7 @@ import { startContainerd } from '../test/support/containerd.ts';
 import { type BareCaller, connectBare } from './rig/bare-caller.ts';
 import type { Bench, Figure } from './rig/figures.ts';
 import { figuresOfLoads, type Load, loaded } from './rig/loads.ts';
+import { longList } from './rig/long-list.ts';
 import { startOurs } from './rig/ours.ts';
 import { withScratch } from './rig/scratch.ts';
 
@@ -109,6 +110,10 @@ export const main: Bench = (args) => {
         figures.push(...figuresOfLoads(`${name}, ${who}`, taken.ours, taken.peer));
       }
     }
-    return [{ title: `Metadata through the API, ${rounds} rounds of ${ms} ms in turns`, figures }];
+    const lists = [...(await longList(join(disk, 'many'), rounds))];
+    return [
+      { title: `Metadata through the API, ${rounds} rounds of ${ms} ms in turns`, figures },
+      { title: 'A list of very many', figures: lists },
+    ];
   });
 };

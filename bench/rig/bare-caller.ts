@@ -2,7 +2,9 @@ import { connect, type Socket } from 'node:net';
 import {
   create,
   type DescMessage,
+  type DescMethod,
   type DescMethodBiDiStreaming,
+  type DescMethodServerStreaming,
   type DescMethodUnary,
   fromBinary,
   type MessageInitShape,
@@ -24,6 +26,11 @@ export interface BareCaller {
     method: DescMethodUnary<I, O> | DescMethodBiDiStreaming<I, O>,
     input: MessageInitShape<I>,
   ): Promise<MessageShape<O>>;
+  /** @returns how many messages a stream answers with */
+  count<I extends DescMessage>(
+    method: DescMethodServerStreaming<I, DescMessage>,
+    input: MessageInitShape<I>,
+  ): Promise<number>;
   close(): void;
 }
 
@@ -100,15 +107,24 @@ export const connectBare = async (path: string, namespace: string, lease?: strin
   socket.write(opening());
   const exchange = exchangeOver(socket);
   const headers = new Map<string, Buffer>();
+  const ask = async (method: DescMethod, request: Uint8Array): Promise<Buffer> => {
+    const at = `/${method.parent.typeName}/${method.name}`;
+    const known = headers.get(at) ?? headersOf(at, own);
+    headers.set(at, known);
+    const answer = await exchange(known, messageFrame(request));
+    if (answer === undefined) throw new Error(`${at} was refused`);
+    return answer;
+  };
   return {
     call: async (method, input) => {
-      const at = `/${method.parent.typeName}/${method.name}`;
-      const known = headers.get(at) ?? headersOf(at, own);
-      headers.set(at, known);
-      const request = messageFrame(toBinary(method.input, create(method.input, input)));
-      const answer = await exchange(known, request);
-      if (answer === undefined) throw new Error(`${at} was refused`);
+      const answer = await ask(method, toBinary(method.input, create(method.input, input)));
       return fromBinary(method.output, answer.subarray(5, 5 + answer.readUInt32BE(1)));
+    },
+    count: async (method, input) => {
+      const answer = await ask(method, toBinary(method.input, create(method.input, input)));
+      let messages = 0;
+      for (let at = 0; at < answer.length; at += 5 + answer.readUInt32BE(at + 1)) messages += 1;
+      return messages;
     },
     close: () => socket.destroy(),
   };

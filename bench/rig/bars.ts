@@ -88,7 +88,13 @@ export const bars = {
     // What freed garbage takes depends on the garbage; a hundred times the edges make maps deeper, and no more.
     atMost('gc', 'processor, most edges by fewest', 2),
   ],
-  metadata: [...creates, ...reads],
+  metadata: [
+    ...creates,
+    ...reads,
+    atMost('metadata', 'list as a stream', 1500),
+    // Flat: what waits to be sent is no part of it that counts.
+    never('metadata', 'list as a stream: memory by that before', 1.25),
+  ],
   boot: [
     atMost('boot', 'ready, empty', 150),
     atMost('boot', 'ready, 10,000 containers in a long log', 300),

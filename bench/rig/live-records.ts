@@ -58,6 +58,13 @@ export const imageRemoved = (name: string): PlainEvent => ({
   data: { namespace, name: `bench.test/${name}:1`, target: targetOf(name) },
 });
 
+/** A container that a client described, with a small specification. */
+export const containerEvent = (id: string): PlainEvent => {
+  const { example } = clientContainerEvents['client-container-created'];
+  const data = { ...example, namespace, id, imageName: '', snapshotter: '', snapshotKey: '' };
+  return { type: 'client-container-created', data };
+};
+
 /** Records without bytes, in equal parts images, leases with what they hold, and containers of clients. */
 export const recordEvents = (count: number): readonly PlainEvent[] =>
   Array.from({ length: count }, (_, n): readonly PlainEvent[] => {
@@ -73,8 +80,5 @@ export const recordEvents = (count: number): readonly PlainEvent[] =>
         { type: 'lease-resource-added', data: { ...lease, resource } },
       ];
     }
-    const { example } = clientContainerEvents['client-container-created'];
-    const id = `record-${n}`;
-    const data = { ...example, namespace, id, imageName: '', snapshotter: '', snapshotKey: '' };
-    return [{ type: 'client-container-created', data }];
+    return [containerEvent(`record-${n}`)];
   }).flat();

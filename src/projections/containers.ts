@@ -37,6 +37,20 @@ export interface ContainerView {
 export const containersOf = (world: World, namespace: Namespace): readonly Container[] =>
   [...world.container.byId.values()].filter((container) => container.namespace === namespace);
 
+/**
+ * Containers of a namespace by their ids, each looked at when its turn comes: there may be a hundred thousand, of which a
+ * saved state is read as they are asked for.
+ */
+export function* containersInOrder(world: World, namespace: Namespace): Generator<Container, void> {
+  const { byId } = world.container;
+  // Keys begin with the namespace, in which no '/' is.
+  const keys = [...byId.keys()].filter((key) => key.startsWith(`${namespace}/`)).sort();
+  for (const key of keys) {
+    const container = byId.get(key);
+    if (container) yield container;
+  }
+}
+
 const listed = (found: readonly Container[]): string =>
   found
     .slice(0, 8)

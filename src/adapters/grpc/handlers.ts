@@ -43,7 +43,10 @@ type MethodHandler<M> = M extends {
   ? Kind extends 'unary'
     ? (request: MessageShape<I>, context: CallContext) => Promise<MessageInitShape<O>>
     : Kind extends 'server_streaming'
-      ? (request: MessageShape<I>, context: CallContext) => AsyncIterable<MessageInitShape<O>>
+      ? (
+          request: MessageShape<I>,
+          context: CallContext,
+        ) => AsyncIterable<MessageInitShape<O>> | Iterable<MessageInitShape<O>>
       : Kind extends 'client_streaming'
         ? (requests: AsyncIterable<MessageShape<I>>, context: CallContext) => Promise<MessageInitShape<O>>
         : (
@@ -52,7 +55,10 @@ type MethodHandler<M> = M extends {
           ) => AsyncIterable<MessageInitShape<O>>
   : never;
 
-/** A service, as functions of requests: streams are async iterables, failures are thrown. */
+/**
+ * A service, as functions of requests: streams are async iterables, failures are thrown. What is all there already may be
+ * streamed as a plain iterable, whose items are taken as the client takes them.
+ */
 export type Service<S extends ServiceDescriptor> = {
   readonly [K in keyof S['method']]: MethodHandler<S['method'][K]>;
 };
@@ -129,7 +135,11 @@ const flushed = (written: Promise<void>, signal: AbortSignal): Promise<void> =>
  * before it have gone: it also breaks the reading of requests, and Node then destroys the call at once, with what still
  * waits in it. The status would be lost with that, and the client wait for ever.
  */
-const sendAll = async (call: Writable, answers: AsyncIterable<Buffer>, opened: OpenCall): Promise<void> => {
+const sendAll = async (
+  call: Writable,
+  answers: AsyncIterable<readonly Buffer[]>,
+  opened: OpenCall,
+): Promise<void> => {
   const { signal } = opened.context;
   let written = Promise.resolve();
   const send = (answer: Buffer): boolean => {
@@ -140,8 +150,8 @@ const sendAll = async (call: Writable, answers: AsyncIterable<Buffer>, opened: O
     return room;
   };
   try {
-    for await (const answer of until(answers, signal)) {
-      if (!send(answer)) await drained(call, signal);
+    for await (const some of until(answers, signal)) {
+      for (const answer of some) if (!signal.aborted && !send(answer)) await drained(call, signal);
     }
     signal.throwIfAborted();
     opened.settle();
@@ -152,6 +162,24 @@ const sendAll = async (call: Writable, answers: AsyncIterable<Buffer>, opened: O
     call.emit('error', opened.failure(error));
   }
 };
+
+/** How many answers that are all there are made at a time. */
+const atOnce = 64;
+
+/** What one turn can send: of a source that must be waited for each item alone. */
+async function* some<T>(source: AsyncIterable<T> | Iterable<T>): AsyncGenerator<readonly T[]> {
+  if (Symbol.asyncIterator in source) {
+    for await (const one of source) yield [one];
+    return;
+  }
+  let items: T[] = [];
+  for (const one of source) {
+    if (items.push(one) < atOnce) continue;
+    yield items;
+    items = [];
+  }
+  yield items;
+}
 
 /** Messages of the client, each taken only when the last was dealt with. Leaving the loop early leaves the call open. */
 async function* received(
@@ -225,10 +253,10 @@ const handlerOf = (
   async function* toMany(
     input: (method: Method) => unknown,
     context: CallContext,
-  ): AsyncGenerator<Buffer, void, undefined> {
+  ): AsyncGenerator<readonly Buffer[], void, undefined> {
     const method = await load();
-    const run = method.run as (input: unknown, context: CallContext) => AsyncIterable<Init>;
-    for await (const answer of run(input(method), context)) yield method.encode(answer);
+    const run = method.run as (input: unknown, context: CallContext) => AsyncIterable<Init> | Iterable<Init>;
+    for await (const answers of some(run(input(method), context))) yield answers.map(method.encode);
   }
   switch (kind) {
     case 'unary':

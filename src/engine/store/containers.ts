@@ -4,13 +4,13 @@ import { mergeLabels } from '../../domain/labels.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { findTask, presenceOf } from '../../domain/tasks.ts';
 import type { Command, World } from '../../domain/world.ts';
-import { type FieldOf, labelField } from '../../projections/containerd-filters.ts';
-import { containersOf } from '../../projections/containers.ts';
+import { containerdFilter, type FieldOf, labelField } from '../../projections/containerd-filters.ts';
+import { containersInOrder } from '../../projections/containers.ts';
 import { removeContainer } from '../../workflows/container.ts';
 import type { ContainerChange, ContainerRecord, ContainerStore } from '../ports/store/containers.ts';
 import { replacing } from './labels.ts';
 import type { StoreParts } from './parts.ts';
-import { filtered, meant, named } from './select.ts';
+import { meant, named } from './select.ts';
 
 export const containerStore = ({ ledger, runner }: StoreParts): ContainerStore => {
   const find = (world: World, namespace: Namespace, id: ContainerId): Container => {
@@ -21,15 +21,19 @@ export const containerStore = ({ ledger, runner }: StoreParts): ContainerStore =
   const get = (namespace: Namespace, id: ContainerId) => recordOf(find(ledger.durable.world, namespace, id));
   return {
     get,
-    list: (namespace, filters) => {
+    *list(namespace, filters) {
       const { world } = ledger.durable;
+      const matches = containerdFilter(filters);
       const found = meant(
         filters,
         'id',
         named(ContainerId, (id) => findContainer(world.container, namespace, id)),
-        () => containersOf(world, namespace),
+        () => containersInOrder(world, namespace),
       );
-      return filtered(found.map(recordOf), filters, containerFields).sort((a, b) => (a.id < b.id ? -1 : 1));
+      for (const container of found) {
+        const record = recordOf(container);
+        if (matches(containerFields(record))) yield record;
+      }
     },
     create: async (record, { cause }) => {
       const { namespace, id } = record;
@@ -62,15 +66,31 @@ export const containerStore = ({ ledger, runner }: StoreParts): ContainerStore =
   };
 };
 
+// Whole literals: a list may be of a hundred thousand, and spreads take microseconds.
 const recordOf = (container: Container): ContainerRecord => {
-  const { id, labels, snapshotter, snapshotKey, createdAt, updatedAt } = container;
-  const shared = { id, labels, snapshotter, snapshotKey, createdAt, updatedAt };
+  const { id, labels, snapshotter, snapshotKey, createdAt, updatedAt, runtime } = container;
   if (container.made !== 'client') {
-    const { image, runtime } = container;
-    return { ...shared, imageName: image?.name ?? '', runtime: { name: runtime.name }, extensions: {} };
+    const { name } = runtime;
+    const imageName = container.image?.name ?? '';
+    return {
+      ...{ id, labels, snapshotter, snapshotKey, createdAt, updatedAt },
+      ...{ imageName, runtime: { name }, extensions: {} },
+    };
   }
-  const { imageName, runtime, spec, extensions, sandbox } = container;
-  return { ...shared, imageName, runtime, spec, extensions, ...(sandbox === undefined ? {} : { sandbox }) };
+  const { imageName, spec, extensions, sandbox } = container;
+  const known = {
+    id,
+    labels,
+    snapshotter,
+    snapshotKey,
+    createdAt,
+    updatedAt,
+    imageName,
+    runtime,
+    spec,
+    extensions,
+  };
+  return sandbox === undefined ? known : { ...known, sandbox };
 };
 
 const updateOf = (container: Container, { labels, extensions, ...rest }: ContainerChange): Command => {

@@ -14,16 +14,16 @@ import type { LeaseInfo } from '../ports/store/leases.ts';
  * @throws Rejection `invalid-argument` for a filter that can't be read
  */
 export const filtered = <T>(
-  items: readonly T[],
+  items: Iterable<T>,
   filters: readonly string[],
   fieldsOf: (item: T) => FieldOf,
 ): T[] => {
   const matches = containerdFilter(filters);
-  return items.filter((item) => matches(fieldsOf(item)));
+  return [...items].filter((item) => matches(fieldsOf(item)));
 };
 
 /**
- * What any of the filters can mean: looked up where each of them names a key, else all there is.
+ * What any of the filters can mean: looked up where each of them names a key, and in the order of keys, else all there is.
  * @param field that names things, each alone
  * @throws Rejection `invalid-argument` for a filter that can't be read
  */
@@ -31,10 +31,10 @@ export const meant = <T>(
   filters: readonly string[],
   field: string,
   find: (key: string) => T | undefined,
-  all: () => readonly T[],
-): readonly T[] => {
+  all: () => Iterable<T>,
+): Iterable<T> => {
   const keys = valuesNamed(filters, field);
-  return keys === undefined ? all() : [...keys].flatMap((key) => find(key) ?? []);
+  return keys === undefined ? all() : [...keys].sort().flatMap((key) => find(key) ?? []);
 };
 
 /** What a text names, where it can be a name of that kind at all. */

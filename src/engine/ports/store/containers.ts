@@ -29,7 +29,7 @@ export interface ContainerStore {
   /** @throws Rejection `not-found` */
   get(namespace: Namespace, id: ContainerId): ContainerRecord;
   /** By id. @throws Rejection `invalid-argument` for a filter that can't be read */
-  list(namespace: Namespace, filters: readonly string[]): readonly ContainerRecord[];
+  list(namespace: Namespace, filters: readonly string[]): Iterable<ContainerRecord>;
   /** @throws Rejection `already-exists`; `invalid-argument` where it is too large for the log */
   create(record: ClientRecord, call: StoreCall): Promise<ContainerRecord>;
   /** @throws Rejection `not-found`; `invalid-argument` as `create`; `failed-precondition` for more than labels of our own */
