@@ -6,6 +6,7 @@ import { loadConfig } from './adapters/config/load.ts';
 import { type Invocation, parseArguments, programName } from './adapters/daemon/arguments.ts';
 import { joinControlGroup } from './adapters/daemon/control-group.ts';
 import { setOomScore } from './adapters/daemon/oom-score.ts';
+import { preferEventLoop } from './adapters/daemon/prefer-event-loop.ts';
 import { createLogger } from './adapters/logging/logger.ts';
 import { createNotifier } from './adapters/systemd/notifier.ts';
 import { startDaemon } from './daemon.ts';
@@ -44,6 +45,7 @@ const main = async (): Promise<void> => {
   for (const warning of warnings) logger.warn(warning);
   process.umask(0o022);
   setOomScore(config.oom_score);
+  preferEventLoop();
   joinControlGroup(config.cgroup.path, process.pid);
   const notifier = createNotifier(process.env.NOTIFY_SOCKET, logger);
   const daemon = await startDaemon({

@@ -81,7 +81,13 @@ export const bars = {
     atMost('memory', 'growth over run and rm', 1.1),
     atMost('memory', 'growth over a pull of 1 GB', 1.1),
   ],
-  load: [],
+  load: [
+    ...['containers get', 'snapshot prepare'].flatMap((call): readonly Bar[] => [
+      atMost('load', `${call} during a pull: p99`, 10),
+      never('load', `${call} during a pull: slowest`, 40),
+    ]),
+    never('load', 'containers lost', 0),
+  ],
   gc: [
     ratio('gc', 'freed, until the bytes are gone', 0.6),
     never('gc', 'longest write during a collection', 10),

@@ -29,14 +29,15 @@ export interface SnapshotDirectoriesOptions {
   readonly removeTree?: (path: string) => Promise<void>;
 }
 
-/** Renames the directory out of sight, durably; nothing happens where it is out already. */
+/**
+ * Renames the directory out of sight; nothing happens where it is out already. Not synced: a crash may bring it back under
+ * its name, whole or in part, where no event names it any more and `list` shows it as well.
+ */
 const withdraw = (at: Pick<SnapshotDirectories, 'snapshots' | 'removed'>, id: SnapshotId): void => {
   const present = join(at.snapshots, id);
   for (let attempt = 0; existsSync(present); attempt += 1) {
     try {
       renameSync(present, join(at.removed, `${id}.${attempt}`));
-      syncDirectory(at.snapshots);
-      syncDirectory(at.removed);
     } catch (error) {
       // the remains of a removal that a crash cut short
       if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
