@@ -112,13 +112,14 @@ function* announce(
 /** Takes hold of a blob that the namespace has. @returns whether it has it */
 export function* holdContent(
   { namespace, lease }: Hold,
-  { digest, size }: Descriptor,
+  { digest, mediaType, size }: Descriptor,
   as: ItemKind,
   labels: Labels = {},
 ): Workflow<boolean> {
   if (!findBlob((yield* look()).content, namespace, digest)) return false;
   yield* dispatch({ type: 'commit-blob', namespace, digest, size, labels, lease });
-  yield* perform('report', { kind: 'item', digest, as, status: 'exists', offset: size, total: size });
+  const item = { kind: 'item', digest, mediaType, as } as const;
+  yield* perform('report', { ...item, status: 'exists', offset: size, total: size });
   return true;
 }
 

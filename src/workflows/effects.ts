@@ -238,6 +238,7 @@ export type TransferReport =
   | {
       readonly kind: 'item';
       readonly digest: Digest;
+      readonly mediaType: string;
       readonly as: ItemKind;
       readonly status: ItemStatus;
       readonly offset: number;

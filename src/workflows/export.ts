@@ -1,5 +1,5 @@
 import { findBlob } from '../domain/content.ts';
-import type { Descriptor, Namespace } from '../domain/identity.ts';
+import type { Descriptor, Digest, Namespace, Platform } from '../domain/identity.ts';
 import { familiarName, ImageReference } from '../domain/image-reference.ts';
 import type { Image } from '../domain/images.ts';
 import {
@@ -9,6 +9,7 @@ import {
   ImageManifest,
   isIndex,
   isManifest,
+  platformText,
 } from '../domain/oci-image.ts';
 import { Rejection } from '../domain/rejection.ts';
 import {
@@ -27,13 +28,17 @@ export interface ExportRequest {
   readonly namespace: Namespace;
   readonly images: readonly Image[];
   readonly format: 'oci' | 'docker';
+  /** Of an OCI archive: also docker's `manifest.json`, for programs that read nothing else. */
+  readonly compatible?: boolean;
+  /** Of an OCI archive: which manifests of an index; all that are here when absent or empty. */
+  readonly platforms?: readonly Platform[];
 }
 
 /**
  * Writes images into one archive, to the sink that the run was given. A lease holds them meanwhile. Equal images make
  * equal archives.
  */
-export function* exportArchive({ namespace, images, format }: ExportRequest): Workflow<void> {
+export function* exportArchive({ namespace, images, format, ...how }: ExportRequest): Workflow<void> {
   const what = images
     .map(({ name }) => name)
     .join(' ')
@@ -45,7 +50,7 @@ export function* exportArchive({ namespace, images, format }: ExportRequest): Wo
       yield* dispatch({ type: 'add-lease-resource', namespace, id: lease, resource });
     }
     const files =
-      format === 'oci' ? yield* ociFiles(namespace, images) : yield* dockerFiles(namespace, images);
+      format === 'oci' ? yield* ociFiles(namespace, images, how) : yield* dockerFiles(namespace, images);
     const bytes = yield* perform('send-archive', { files });
     const [only, ...others] = targets.keys();
     const digest = only === undefined || others.length > 0 ? {} : { digest: only };
@@ -97,18 +102,25 @@ const notHere = ({ name }: Image): Rejection =>
   new Rejection('failed-precondition', `image '${familiarName(name)}' is not here as a whole; pull it again`);
 
 /** An OCI image layout (image-spec, image-layout.md): what tells of the blobs first, then the blobs by digest. */
-function* ociFiles(namespace: Namespace, images: readonly Image[]): Workflow<readonly ArchivePart[]> {
+function* ociFiles(
+  namespace: Namespace,
+  images: readonly Image[],
+  { compatible = false, platforms = [] }: Pick<ExportRequest, 'compatible' | 'platforms'>,
+): Workflow<readonly ArchivePart[]> {
   const blobs = new Map<string, ArchivePart>();
   const listed: Descriptor[] = [];
+  const entries = new Map<Digest, DockerEntry>();
   for (const image of images) {
-    const { index, manifests } = yield* treeOf(namespace, image);
+    const tree = onlyFor(platforms, yield* treeOf(namespace, image));
+    const { index, manifests } = tree;
+    if (compatible) noteEntry(entries, image, (yield* manifestHere(tree)) ?? manifests[0]);
     const parts = manifests.flatMap(({ descriptor, document }) => [
       descriptor,
       document.config,
       ...document.layers,
     ]);
     for (const { digest, size } of [...(index ? [index.descriptor] : []), ...parts]) {
-      const path = `blobs/${digest.replace(':', '/')}`;
+      const path = blobPath(digest);
       blobs.set(path, { path, blob: digest, size });
     }
     listed.push({ ...bare(image.target), annotations: annotationsOf(image) });
@@ -117,9 +129,49 @@ function* ociFiles(namespace: Namespace, images: readonly Image[]): Workflow<rea
   return [
     json(documentNames.ociLayout, { imageLayoutVersion: layoutVersion }),
     json(documentNames.ociIndex, { schemaVersion: 2, manifests: listed }),
+    ...(compatible ? [json(documentNames.dockerManifest, [...entries.values()])] : []),
     ...[...blobs.values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
   ];
 }
+
+const blobPath = (digest: Digest): string => `blobs/${digest.replace(':', '/')}`;
+
+type DockerEntry = DockerArchive[number] & { readonly RepoTags: string[] };
+
+/** What docker reads of one manifest in an OCI layout. */
+const noteEntry = (
+  entries: Map<Digest, DockerEntry>,
+  image: Image,
+  manifest: WholeManifest | undefined,
+): void => {
+  if (manifest === undefined) return;
+  const { descriptor, document } = manifest;
+  const entry = entries.get(descriptor.digest) ?? {
+    Config: blobPath(document.config.digest),
+    RepoTags: [],
+    Layers: document.layers.map(({ digest }) => blobPath(digest)),
+  };
+  if (tagOf(image) !== undefined) entry.RepoTags.push(familiarName(image.name));
+  entries.set(descriptor.digest, entry);
+};
+
+/** @throws Rejection `not-found` where nothing of an index is here for these platforms */
+const onlyFor = (platforms: readonly Platform[], tree: Tree): Tree => {
+  const { index, image } = tree;
+  if (platforms.length === 0 || index === undefined) return tree;
+  const chosen = new Set(platforms.map((platform) => chooseManifest(index.document, platform)));
+  const wanted = new Set(
+    index.document.manifests
+      .filter(({ platform }, at) => platform === undefined || chosen.has(at))
+      .map(({ digest }) => digest),
+  );
+  const manifests = tree.manifests.filter(({ descriptor }) => wanted.has(descriptor.digest));
+  if (manifests.length > 0) return { ...tree, manifests };
+  throw new Rejection(
+    'not-found',
+    `image '${familiarName(image.name)}' is not here for ${platforms.map(platformText).join(', ')}: no manifest found for platform: not found`,
+  );
+};
 
 const tagOf = ({ name }: Image): string | undefined => ImageReference.safeParse(name).data?.tag;
 
@@ -164,7 +216,7 @@ function* dockerFiles(namespace: Namespace, images: readonly Image[]): Workflow<
 
 const hexOf = (digest: string): string => digest.slice(digest.indexOf(':') + 1);
 
-function* manifestForHost({ image, index, manifests }: Tree): Workflow<WholeManifest> {
+function* manifestHere({ index, manifests }: Tree): Workflow<WholeManifest | undefined> {
   const [first] = manifests;
   if (index === undefined && first !== undefined) return first;
   const platform = yield* perform('host-platform', {});
@@ -172,10 +224,15 @@ function* manifestForHost({ image, index, manifests }: Tree): Workflow<WholeMani
     manifests.some(({ descriptor }) => descriptor.digest === digest),
   );
   const at = chooseManifest({ schemaVersion: 2, manifests: here }, platform);
-  const chosen = at === undefined ? undefined : manifests[at];
+  const chosen = at === undefined ? undefined : here[at]?.digest;
+  return manifests.find(({ descriptor }) => descriptor.digest === chosen);
+}
+
+function* manifestForHost(tree: Tree): Workflow<WholeManifest> {
+  const chosen = yield* manifestHere(tree);
   if (chosen !== undefined) return chosen;
   throw new Rejection(
     'failed-precondition',
-    `image '${familiarName(image.name)}' is not here for this host's platform, and docker's archives hold only one; export it as oci`,
+    `image '${familiarName(tree.image.name)}' is not here for this host's platform, and docker's archives hold only one; export it as oci`,
   );
 }

@@ -11,7 +11,7 @@ import {
   manifestLabels,
   platformText,
 } from '../domain/oci-image.ts';
-import { Rejection } from '../domain/rejection.ts';
+import { asRejection, Rejection } from '../domain/rejection.ts';
 import type { Command } from '../domain/world.ts';
 import { fetchContent, readDocument, type Source } from './documents.ts';
 import type { RegistryInput } from './effects.ts';
@@ -38,13 +38,24 @@ export function* pullInto(request: PullInto): Workflow<Descriptor> {
   const { namespace, names, labels, reference } = request;
   const what = imageNameOf(reference);
   return yield* underTransfer({ namespace, verb: 'pull', what }, function* (_id, lease) {
-    const target = yield* perform('resolve-image', request);
+    const target = yield* resolved(request);
     yield* perform('report', { kind: 'resolved', name: names[0] ?? what, target });
     const bytes = yield* fetchAll({ ...request, lease }, request, target);
     const naming = names.map((name): Command => ({ type: 'set-image', namespace, name, target, labels }));
     yield* dispatch(...naming);
     return { result: target, digest: target.digest, bytes };
   });
+}
+
+/** @throws Rejection of the registry, in containerd's words where there is no such image */
+function* resolved(request: PullInto): Workflow<Descriptor> {
+  try {
+    return yield* perform('resolve-image', request);
+  } catch (error) {
+    const { code, message } = asRejection(error);
+    const why = code === 'not-found' ? `${imageNameOf(request.reference)}: not found` : message;
+    throw new Rejection(code, `failed to resolve image: ${why}`, { cause: error });
+  }
 }
 
 type Wanted = Pick<PullInto, 'platforms' | 'unpack'>;

@@ -22,7 +22,7 @@ const concurrentLayers = 4;
 export const overlayfs = 'overlayfs' as SnapshotterName;
 
 /** One layer on its way to being a committed snapshot. */
-interface Layer {
+export interface Layer {
   readonly descriptor: Descriptor;
   readonly diffId: DiffId;
   readonly chainId: SnapshotKey;
@@ -57,7 +57,7 @@ export function* bringAndUnpack(
   config: ImageConfig,
   bring: BringLayer,
 ): Workflow<number> {
-  const layers = yield* plan(manifest, config);
+  const layers = yield* layersOf(manifest, config);
   let moved = 0;
   const branch = function* (layer: Layer): Workflow<Extracted> {
     const labels = { [uncompressedLabel]: layer.diffId };
@@ -87,7 +87,8 @@ export function* bringAndUnpack(
   return moved;
 }
 
-function* plan(manifest: ImageManifest, config: ImageConfig): Workflow<readonly Layer[]> {
+/** @throws Rejection `failed-precondition` where configuration and manifest are of different lengths */
+export function* layersOf(manifest: ImageManifest, config: ImageConfig): Workflow<readonly Layer[]> {
   const diffIds = config.rootfs.diff_ids;
   if (diffIds.length !== manifest.layers.length) {
     throw new Rejection(

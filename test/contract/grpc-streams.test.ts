@@ -128,7 +128,7 @@ describe('a slow reader', () => {
           for (let round = 0; round < 100; round++) {
             for (let offset = 0; offset < 1000; offset++) {
               call.report?.({
-                ...{ kind: 'item', digest: someDigest, as: 'layer', status: 'downloading' },
+                ...{ kind: 'item', digest: someDigest, mediaType: '', as: 'layer', status: 'downloading' },
                 ...{ offset: round * 1000 + offset, total: 100_000 },
               });
               reported++;
@@ -136,7 +136,15 @@ describe('a slow reader', () => {
             await sleep(0);
           }
           call.report?.({
-            ...{ kind: 'item', digest: someDigest, as: 'layer', status: 'downloaded', offset: 1, total: 1 },
+            ...{
+              kind: 'item',
+              digest: someDigest,
+              mediaType: '',
+              as: 'layer',
+              status: 'downloaded',
+              offset: 1,
+              total: 1,
+            },
           });
           return { name: 'n', target: someTarget, upToDate: false };
         },

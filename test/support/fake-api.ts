@@ -222,7 +222,15 @@ export const fakeApi = (parts: Parts = {}): FakeApi => {
         call.report?.({ kind: 'resolved', name: imageNameOf(input.reference), target: someTarget });
         for (const offset of [0, 3, 7]) {
           call.report?.({
-            ...{ kind: 'item', digest: someDigest, as: 'layer', status: 'downloading', offset, total: 7 },
+            ...{
+              kind: 'item',
+              digest: someDigest,
+              mediaType: '',
+              as: 'layer',
+              status: 'downloading',
+              offset,
+              total: 7,
+            },
           });
         }
         return { name: imageNameOf(input.reference), target: someTarget, upToDate: true };

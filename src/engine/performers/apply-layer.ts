@@ -16,7 +16,7 @@ export const applyLayer = async (
 ): Promise<Applied | 'needs-parents'> => {
   const { digest, mediaType, size } = layer;
   const tell = (status: 'extracting' | 'extracted', offset: number) =>
-    report({ kind: 'item', digest, as: 'layer', status, offset, total: size });
+    report({ kind: 'item', digest, mediaType, as: 'layer', status, offset, total: size });
   const file = { path: blobs.path(digest), mediaType, ...(growth === undefined ? {} : { growth }) };
   const applied = await layers.apply(file, into, {
     progress: (offset) => tell('extracting', offset),

@@ -40,14 +40,15 @@ const registryContext = (
 type Fetch = EffectInput<'fetch-blob'>;
 
 /** Says how far a blob is, not more often than anybody can read. */
-const reporter = ({ clock }: Ports, context: EffectContext, { digest, size }: Descriptor, as: ItemKind) => {
+const reporter = ({ clock }: Ports, context: EffectContext, item: Descriptor, as: ItemKind) => {
+  const { digest, mediaType, size } = item;
   let last = 0;
   return (status: ItemStatus, offset: number) => {
     const now = clock.now().mono / 1000;
     const whole = status !== 'downloading' && status !== 'uploading';
     if (!whole && now - last < reportEvery) return;
     last = now;
-    context.report({ kind: 'item', digest, as, status, offset, total: size });
+    context.report({ kind: 'item', digest, mediaType, as, status, offset, total: size });
   };
 };
 

@@ -18,6 +18,8 @@ import { transferService } from './transfer.ts';
 /** Everything that containerd's services are served from. */
 export const storeOf = (parts: StoreParts): Store => {
   const content = contentStore(parts);
+  const diff = diffService({ ...parts, content });
+  const snapshots = snapshotServices(parts);
   return {
     namespaces: namespaceStore(parts.ledger),
     containers: containerStore(parts),
@@ -25,13 +27,13 @@ export const storeOf = (parts: StoreParts): Store => {
     content,
     images: imageStore(parts),
     leases: leaseStore(parts),
-    diff: diffService({ ...parts, content }),
+    diff,
     events: eventService(parts),
     introspection: introspection(parts),
     sandboxes: sandboxServices(parts, parts.sandboxes),
     mounts: parts.mounts,
     streams: streamExchange(),
-    transfer: transferService(parts),
-    snapshots: snapshotServices(parts),
+    transfer: transferService({ ...parts, diff, snapshots }),
+    snapshots,
   };
 };

@@ -11,11 +11,14 @@ import { dispatch, look, type Workflow } from '../../workflows/steps.ts';
 import { HandOver } from '../api/hand-over.ts';
 import type { OpenArchive } from '../ports/archive.ts';
 import type { Call } from '../ports/call.ts';
-import type { ImageNaming, TransferService } from '../ports/store/transfer.ts';
+import type { ImageNaming, TransferService, UnpackTarget } from '../ports/store/transfer.ts';
 import type { RunOptions } from '../workflow-runner.ts';
 import type { StoreParts } from './parts.ts';
+import { type UnpackParts, unpackInto } from './unpack-into.ts';
 
-export const transferService = (parts: StoreParts): TransferService => {
+export const transferService = (
+  parts: StoreParts & Pick<UnpackParts, 'diff' | 'snapshots'>,
+): TransferService => {
   const { ledger, runner, ports } = parts;
   /** The answer waits until all that it rests on is durable. */
   const run = async <T>(workflow: Workflow<T>, call: Call, more: Partial<RunOptions> = {}): Promise<T> => {
@@ -32,25 +35,48 @@ export const transferService = (parts: StoreParts): TransferService => {
   const find = (namespace: Namespace, name: ImageName): Image =>
     imageNamed(ledger.durable.world, namespace, name);
 
+  const unpackAll = async (
+    namespace: Namespace,
+    names: readonly ImageName[],
+    targets: readonly UnpackTarget[],
+    call: Call,
+  ): Promise<void> => {
+    const images = new Map(names.map((name) => find(namespace, name).target).map((one) => [one.digest, one]));
+    for (const target of images.values()) {
+      for (const each of targets) await unpackInto(parts, { namespace, target, ...each }, call);
+    }
+  };
+  /** Before anything is moved. */
+  const checkThere = (targets: readonly UnpackTarget[]): void => {
+    for (const { snapshotter } of targets) parts.snapshots.snapshotter(snapshotter);
+  };
+
   return {
-    pull: async (namespace, { reference, access }, { names, labels, platforms, unpack }, call) => {
+    pull: async (namespace, { reference, access }, to, call) => {
+      const { names, labels, platforms, unpack, unpackElsewhere } = to;
+      checkThere(unpackElsewhere);
       if (names.length === 0) throw new Rejection('not-found', 'no image name found: not found');
       const request = { namespace, reference, names, labels, platforms, unpack };
       await run(pullInto(request), call, { registry: access });
+      await unpackAll(namespace, names, unpackElsewhere, call);
       return names;
     },
     push: async (namespace, name, { reference, access }, call) => {
       const image = find(namespace, name);
       await run(push({ namespace, image, reference }), call, { registry: access });
     },
-    import: (namespace, bytes, to, call) =>
-      withArchive(ports.archives.open(bytes), call, (archive) =>
+    import: async (namespace, bytes, to, call) => {
+      checkThere(to.unpackElsewhere);
+      const names = await withArchive(ports.archives.open(bytes), call, (archive) =>
         run(importInto(namespace, to), call, { archive }),
-      ),
-    export: (namespace, names, call) => {
+      );
+      await unpackAll(namespace, names, to.unpackElsewhere, call);
+      return names;
+    },
+    export: (namespace, names, how, call) => {
       const images = names.map((name) => find(namespace, name));
       return exported(call.signal, (sink, signal) =>
-        run(exportArchive({ namespace, images, format: 'oci' }), { ...call, signal }, { sink }),
+        run(exportArchive({ namespace, images, format: 'oci', ...how }), { ...call, signal }, { sink }),
       );
     },
     tag: async (namespace, name, { names, labels }, call) => {

@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -122,7 +123,13 @@ describe.skipIf(missing !== undefined)(`a pull ${missing ?? ''}`, () => {
     ]);
     const fetched = told.find(({ name }) => name === `index-${index}`);
     expect(fetched).toMatchObject({ parents: ['any name'], desc: { digest: index } });
-    expect(told.filter(({ name }) => name.startsWith('layer-')).length).toBeGreaterThan(0);
+    const manifest = told.find(({ name }) => name.startsWith('manifest-'));
+    expect(manifest).toMatchObject({ parents: [`index-${index}`], desc: { mediaType: manifestType } });
+    for (const kind of ['config-', 'layer-']) {
+      const pieces = told.filter(({ name }) => name.startsWith(kind));
+      expect(pieces.length).toBeGreaterThan(0);
+      for (const piece of pieces) expect(piece).toMatchObject({ parents: [manifest?.name] });
+    }
     expect((await served.client(Leases).list({})).leases).toEqual([]);
   });
 
@@ -130,6 +137,26 @@ describe.skipIf(missing !== undefined)(`a pull ${missing ?? ''}`, () => {
     await transfers.run(onRegistry(), inStore('all'));
     expect(await blobs()).toHaveLength(7);
     expect(await snapshots()).toEqual([]);
+  });
+
+  it('unpacks to another snapshotter, where the layers are kept by what refers to them', async () => {
+    const unpacks = [{ platform: amd64, snapshotter: 'native' }];
+    const told = await transfers.run(onRegistry(), inStore('a', { platforms: [amd64], unpacks }));
+    expect(told.map(({ event }) => event)).toContain('extracted');
+    const client = served.client(Snapshots);
+    const native: string[] = [];
+    for await (const { info } of client.list({ snapshotter: 'native' })) {
+      native.push(...info.map(({ name }) => name));
+    }
+    expect(native).toEqual([expect.stringMatching(/^sha256:/)]);
+    expect(await snapshots()).toEqual([]);
+    const [key = ''] = native;
+    const { mounts } = await client.view({ snapshotter: 'native', key: 'look', parent: key });
+    expect(readFileSync(join(mounts[0]?.source ?? '', 'name'), 'utf8')).toBe('app for amd64');
+    await client.cleanup({ snapshotter: 'native' });
+    expect((await client.stat({ snapshotter: 'native', key })).info?.name).toBe(key);
+    await transfers.run(onRegistry(), inStore('a', { platforms: [amd64], unpacks }));
+    expect((await served.client(Leases).list({})).leases).toEqual([]);
   });
 
   it('is nothing where no platform fits, no name is given, or the snapshotter is another', async () => {
@@ -141,7 +168,12 @@ describe.skipIf(missing !== undefined)(`a pull ${missing ?? ''}`, () => {
     await expect(transfers.run(onRegistry(), inStore(''))).rejects.toMatchObject({ code: 'not-found' });
     const unpacks = [{ platform: amd64, snapshotter: 'zfs' }];
     await expect(transfers.run(onRegistry(), inStore('a', { unpacks }))).rejects.toMatchObject({
-      code: 'unimplemented',
+      code: 'invalid-argument',
+      message: /snapshotter not loaded: zfs/,
+    });
+    await expect(transfers.run(onRegistry('none'), inStore('a'))).rejects.toMatchObject({
+      code: 'not-found',
+      message: expect.stringMatching(/failed to resolve image: .*\/none:1: not found/),
     });
     expect(await images()).toEqual([]);
     expect((await served.client(Leases).list({})).leases).toEqual([]);
@@ -224,12 +256,39 @@ describe.skipIf(missing !== undefined)(`what is in the store ${missing ?? ''}`, 
     expect(told.map(({ event }) => event)).toEqual(['Exporting', 'Completed export']);
     const archive = await bytes;
     expect(archive.includes('oci-layout')).toBe(true);
+    const document = (name: string) =>
+      JSON.parse(execFileSync('tar', ['-xO', name], { input: archive }).toString());
+    expect(document('manifest.json')).toEqual([
+      {
+        Config: expect.stringMatching(/^blobs\/sha256\/[0-9a-f]{64}$/),
+        RepoTags: ['app:1'],
+        Layers: [expect.stringMatching(/^blobs\/sha256\/[0-9a-f]{64}$/)],
+      },
+    ]);
     const back = [ImageImportStreamSchema, { stream: await transfers.sending(archive) }] as const;
     const imported = await transfers.run(back, inStore('', { labels: { from: 'archive' } }));
     expect(imported.map(({ event }) => event)).toEqual(
       expect.arrayContaining(['Importing', 'saved', 'Completed import']),
     );
     expect(await images()).toMatchObject([{ name: 'docker.io/library/app:1', labels: { from: 'archive' } }]);
+  });
+
+  it('goes out for the platforms that are asked for, without what only docker reads', async () => {
+    await transfers.run(onRegistry('app'), inStore('both'));
+    const names = async (more: object) => {
+      const { id: stream, bytes } = await transfers.receiving();
+      await transfers.run(inStore('both'), [ImageExportStreamSchema, { stream, ...more }]);
+      return execFileSync('tar', ['-t'], { input: await bytes })
+        .toString()
+        .split('\n');
+    };
+    const all = await names({ allPlatforms: true, platforms: [amd64] });
+    const one = await names({ platforms: [arm64], skipCompatibilityManifest: true });
+    const blobsIn = (list: string[]) => list.filter((name) => /^blobs\/sha256\/./.test(name)).length;
+    expect([blobsIn(all), blobsIn(one)]).toEqual([7, 4]);
+    expect([all.includes('manifest.json'), one.includes('manifest.json')]).toEqual([true, false]);
+    const platforms = [{ os: 'linux', architecture: 's390x', variant: '' }];
+    await expect(names({ platforms })).rejects.toMatchObject({ code: 'not-found' });
   });
 
   it('is not exported where it is not there, and the stream ends all the same', async () => {

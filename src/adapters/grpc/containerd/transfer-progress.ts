@@ -43,6 +43,12 @@ export const progressOn = (stream: TakenStream | undefined, root: () => string):
   let count = 0;
   let pumping: Promise<void> | undefined;
   let given = false;
+  /** What the next piece of a kind is a part of: manifests are brought one after the other, each before its own pieces. */
+  const parents: Partial<Record<ItemReport['as'], string>> = {};
+  const noteParent = (as: 'index' | 'manifest', name: string): void => {
+    if (as === 'index') parents.manifest = name;
+    else for (const piece of ['config', 'layer'] as const) parents[piece] = name;
+  };
 
   const pump = async (target: TakenStream): Promise<void> => {
     try {
@@ -73,15 +79,17 @@ export const progressOn = (stream: TakenStream | undefined, root: () => string):
     },
     report: (report) => {
       if (report.kind !== 'item') return;
-      const { as, digest, status, offset, total } = report;
+      const { as, digest, mediaType, status, offset, total } = report;
       const name = `${as}-${digest}`;
+      const parent = parents[as];
+      if (as === 'index' || as === 'manifest') noteParent(as, name);
       put(name, {
         event: words[status],
         name,
-        parents: [root()],
+        parents: [parent ?? root()],
         progress: BigInt(offset),
         total: BigInt(total),
-        desc: { mediaType: '', digest, size: BigInt(total) },
+        desc: { mediaType, digest, size: BigInt(total) },
       });
     },
     end: async () => {

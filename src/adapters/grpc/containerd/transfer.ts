@@ -1,6 +1,6 @@
 import type { MessageShape } from '@bufbuild/protobuf';
 import { holds } from '../../../client/containerd/packed.ts';
-import { ImageName, Labels, type Namespace, Platform } from '../../../domain/identity.ts';
+import { ImageName, Labels, type Namespace, Platform, SnapshotterName } from '../../../domain/identity.ts';
 import { Rejection } from '../../../domain/rejection.ts';
 import type { Store } from '../../../engine/ports/store/store.ts';
 import type { TakenStream } from '../../../engine/ports/store/streaming.ts';
@@ -48,8 +48,8 @@ const endOf = (packed: TransferRequest['source'], field: string): End => {
 const platformOf = ({ os, architecture, variant }: WirePlatform): Platform =>
   parse(Platform, { os, architecture, ...(variant === '' ? {} : { variant }) }, 'platforms');
 
-/** Snapshotters that a transfer unpacks to. */
-const unpackable = ['', 'overlayfs'];
+/** The snapshotter that is unpacked to while the image comes in, also where none is named. */
+const usual = ['', 'overlayfs'];
 
 type ImageStore = MessageShape<typeof ImageStoreSchema>;
 const destinationOf = ({
@@ -59,20 +59,22 @@ const destinationOf = ({
   extraReferences,
   unpacks,
 }: ImageStore): ImageDestination => {
-  const strange = unpacks.find(({ snapshotter }) => !unpackable.includes(snapshotter));
-  if (strange !== undefined) {
-    throw new Rejection(
-      'unimplemented',
-      `unpack to snapshotter '${strange.snapshotter}': transfers unpack to overlayfs only; pull without unpacking: not implemented`,
-    );
-  }
+  const targets = unpacks.flatMap(({ platform, snapshotter }) =>
+    platform === undefined ? [] : [{ platform: platformOf(platform), snapshotter }],
+  );
   const given = [name, ...extraReferences.filter(({ isPrefix }) => !isPrefix).map((each) => each.name)];
   return {
     names: given.filter((each) => each !== '').map(nameOf),
     prefixes: extraReferences.filter(({ isPrefix }) => isPrefix).map((each) => each.name),
     labels: parse(Labels, labels, 'labels'),
     platforms: platforms.map(platformOf),
-    unpack: unpacks.flatMap(({ platform }) => (platform === undefined ? [] : [platformOf(platform)])),
+    unpack: targets.filter(({ snapshotter }) => usual.includes(snapshotter)).map(({ platform }) => platform),
+    unpackElsewhere: targets
+      .filter(({ snapshotter }) => !usual.includes(snapshotter))
+      .map(({ platform, snapshotter }) => ({
+        platform,
+        snapshotter: parse(SnapshotterName, snapshotter, 'snapshotter'),
+      })),
   };
 };
 const nameOf = (text: string): ImageName => parse(ImageName, text, 'name');
@@ -145,8 +147,12 @@ const exportTo = async (
 ) => {
   progress.tell('Exporting');
   const stream = take(to.stream);
+  const how = {
+    platforms: to.allPlatforms ? [] : to.platforms.map(platformOf),
+    compatible: !to.skipCompatibilityManifest,
+  };
   try {
-    await sendBytes(stream, store.transfer.export(namespace, lookedUp(from), call));
+    await sendBytes(stream, store.transfer.export(namespace, lookedUp(from), how, call));
   } finally {
     stream.end();
   }

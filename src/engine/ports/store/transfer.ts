@@ -1,4 +1,4 @@
-import type { ImageName, Labels, Namespace, Platform } from '../../../domain/identity.ts';
+import type { ImageName, Labels, Namespace, Platform, SnapshotterName } from '../../../domain/identity.ts';
 import type { ImageReference } from '../../../domain/image-reference.ts';
 import type { Call } from '../call.ts';
 import type { RegistryAccess } from '../registry.ts';
@@ -21,8 +21,22 @@ export interface ImageNaming {
 export interface ImageDestination extends ImageNaming {
   /** Which to fetch of an index; all where none is named. */
   readonly platforms: readonly Platform[];
-  /** Which to unpack. */
+  /** Which to unpack to `overlayfs`, each while it comes in. */
   readonly unpack: readonly Platform[];
+  /** Which to unpack to other snapshotters, when all is there. */
+  readonly unpackElsewhere: readonly UnpackTarget[];
+}
+
+export interface UnpackTarget {
+  readonly snapshotter: SnapshotterName;
+  readonly platform: Platform;
+}
+
+export interface ExportChoice {
+  /** Which manifests of an index; all that are here where none is named. */
+  readonly platforms: readonly Platform[];
+  /** With docker's `manifest.json`. */
+  readonly compatible: boolean;
 }
 
 /**
@@ -30,7 +44,7 @@ export interface ImageDestination extends ImageNaming {
  * a transfer; progress goes to the call's `report`.
  */
 export interface TransferService {
-  /** @throws Rejection as {@link file://./../registry.ts the registry}; `not-found` where no platform fits */
+  /** @throws Rejection as {@link file://./../registry.ts the registry}; `not-found` where no platform fits; `invalid-argument` for a snapshotter that is not there */
   pull(
     namespace: Namespace,
     from: RegistryImage,
@@ -43,11 +57,16 @@ export interface TransferService {
   import(
     namespace: Namespace,
     archive: AsyncIterable<Uint8Array>,
-    to: ImageNaming,
+    to: ImageNaming & Pick<ImageDestination, 'unpackElsewhere'>,
     call: Call,
   ): Promise<readonly ImageName[]>;
-  /** An OCI image layout. @throws Rejection `not-found` for an image */
-  export(namespace: Namespace, names: readonly ImageName[], call: Call): AsyncIterable<Uint8Array>;
+  /** An OCI image layout. @throws Rejection `not-found` for an image, or where it is not here for the platforms */
+  export(
+    namespace: Namespace,
+    names: readonly ImageName[],
+    how: ExportChoice,
+    call: Call,
+  ): AsyncIterable<Uint8Array>;
   /** @throws Rejection `not-found` */
   tag(namespace: Namespace, name: ImageName, to: ImageNaming, call: Call): Promise<void>;
 }
