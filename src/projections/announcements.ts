@@ -77,10 +77,10 @@ export type Announcement = {
 
 /**
  * What containerd's clients are told of an event of the log; undefined for one that containerd knows nothing of.
- * @param memory of the event's container, the event itself included
+ * @param memory of the event's container or sandbox, the event itself included
  */
 export const announcementOf = (fact: Fact<DomainEvent>, memory: ContainerMemory): Announcement | undefined =>
-  ofTask(fact, memory) ?? ofRecord(fact, memory) ?? ofSandbox(fact);
+  ofTask(fact, memory) ?? ofRecord(fact, memory) ?? ofSandbox(fact, memory);
 
 const ofTask = (fact: Fact<DomainEvent>, memory: ContainerMemory): Announcement | undefined => {
   const { pid } = memory;
@@ -182,7 +182,8 @@ const ofRecord = (fact: Fact<DomainEvent>, memory: ContainerMemory): Announcemen
   }
 };
 
-const ofSandbox = (fact: Fact<DomainEvent>): Announcement | undefined => {
+/** The end of a sandbox is told once: with its exit, or with its shim where that went first. */
+const ofSandbox = (fact: Fact<DomainEvent>, { sandbox }: ContainerMemory): Announcement | undefined => {
   switch (fact.type) {
     case 'sandbox-launched':
       return { topic: '/sandboxes/create', event: { sandboxId: fact.data.id } };
@@ -192,7 +193,9 @@ const ofSandbox = (fact: Fact<DomainEvent>): Announcement | undefined => {
       const { id: sandboxId, exitStatus, exitedAt } = fact.data;
       return { topic: '/sandboxes/exit', event: { sandboxId, exitStatus, exitedAt } };
     }
+    case 'sandbox-shut-down':
     case 'sandbox-lost': {
+      if (sandbox !== 'running') return undefined;
       const event = { sandboxId: fact.data.id, exitStatus: unknownExit, exitedAt: fact.meta.time.wall };
       return { topic: '/sandboxes/exit', event };
     }

@@ -10,7 +10,7 @@ export interface Ending {
   readonly exitedAt: Timestamp;
 }
 
-/** What events of a container say again that earlier ones said: a fold of its own events up to one of them. */
+/** What events of a container or a sandbox say again that earlier ones said: a fold of its own events up to one of them. */
 export interface ContainerMemory {
   readonly image: string;
   readonly runtime: string;
@@ -25,6 +25,8 @@ export interface ContainerMemory {
   /** Pids of the extra processes that run, and of the one that ended last. */
   readonly execs: ReadonlyMap<ExecId, number>;
   readonly endedExec?: ExecId;
+  /** Of a sandbox that was started, also while its shim outlives its end. */
+  readonly sandbox?: 'running' | 'ended';
 }
 
 export const noMemory: ContainerMemory = {
@@ -72,6 +74,12 @@ export const remember = (memory: ContainerMemory, fact: Fact<DomainEvent>): Cont
       const execs = new Map([...memory.execs].filter(([execId]) => execId !== memory.endedExec));
       return { ...memory, execs, endedExec: fact.data.execId };
     }
+    case 'sandbox-launch-requested':
+      return noMemory;
+    case 'sandbox-started':
+      return { ...memory, sandbox: 'running' };
+    case 'sandbox-exited':
+      return { ...memory, sandbox: 'ended' };
     default:
       return memory;
   }

@@ -4,8 +4,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createSpecifications } from '../../src/adapters/runc/specifications.ts';
 import { describeRuntime } from '../../src/adapters/shim/describe.ts';
 import { createShimRuntime } from '../../src/adapters/shim/runtime.ts';
+import { createSandboxShims } from '../../src/adapters/shim/sandboxes.ts';
+import { SandboxId } from '../../src/domain/identity.ts';
 import type { Runtime, TaskKey } from '../../src/engine/ports/runtime.ts';
 import { missingHere } from '../support/machine.ts';
+import { makeSandboxShim } from '../support/sandbox-shim-program.ts';
 import { quietLogger, realClock, taskKey } from '../support/task.ts';
 import { makeTempDir } from '../support/temp-dir.ts';
 import { makeToyShim } from '../support/toy-shim-program.ts';
@@ -90,6 +93,67 @@ describe.skipIf(missing)(`a shim that is not runc's${missing ? ` (skipped: ${mis
     expect(await runtime.probe()).toMatchObject([{ task, state: { status: 'dead' } }]);
     expect((await runtime.purge(task))?.code).toBe(137);
     expect(existsSync(bundle(task))).toBe(false);
+  });
+
+  it.each(['', 'grpc'])('has the tasks of its sandbox, and stays when they go (%s)', async (speaks) => {
+    const sandbox = await makeSandboxShim(temp.path);
+    const sandboxes = createSandboxShims({
+      stateDirectory: state,
+      address: join(temp.path, 'd.sock'),
+      ttrpcAddress: join(temp.path, 'd.sock.ttrpc'),
+      logger: quietLogger,
+    });
+    const pod = { namespace: taskKey('x').namespace, id: SandboxId.parse('pod') };
+    const options = { typeUrl: speaks, base64: '' };
+    const nothing = { rootfs: [], netns: '', annotations: {} };
+    const runtimeOf = { name: sandbox, options };
+    const spec = { typeUrl: 'spec', json: '{}' };
+    const inPod = (id: string, name = 'pod') =>
+      runtime.createOrdered({
+        task: taskKey(id),
+        runtime: { name: shim },
+        spec,
+        order: order(''),
+        sandbox: name,
+      });
+    await sandboxes.launch({
+      sandbox: pod,
+      runtime: runtimeOf,
+      spec: undefined,
+      options: undefined,
+      ...nothing,
+    });
+    try {
+      const { pid: infra } = await sandboxes.start(pod);
+      const [one, two] = [await inPod('one'), await inPod('two')];
+      const shimOf = (pid: number) =>
+        /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+      expect([shimOf(one.pid), shimOf(two.pid)]).toEqual([shimOf(infra), shimOf(infra)]);
+      expect(readFileSync(join(bundle(taskKey('one')), 'sandbox'), 'utf8')).toBe('pod');
+      await runtime.start(taskKey('one'));
+      const ended = runtime.wait(taskKey('one'));
+      await runtime.signal(taskKey('one'), 9);
+      expect((await ended).code).toBe(137);
+      await runtime.delete(taskKey('one'));
+      expect(existsSync(bundle(taskKey('one')))).toBe(false);
+
+      await runtime.close();
+      runtime = await openRuntime();
+      expect(await runtime.probe()).toMatchObject([{ task: taskKey('two'), state: { status: 'running' } }]);
+      expect((await runtime.purge(taskKey('two')))?.code).toBe(137);
+      expect(existsSync(`/proc/${two.pid}/cwd`)).toBe(false);
+      expect(existsSync(bundle(taskKey('two')))).toBe(false);
+      expect((await sandboxes.status(pod, false)).state).toBe('SANDBOX_READY');
+      await expect(inPod('three', 'nobody')).rejects.toMatchObject({
+        code: 'not-found',
+        message: expect.stringMatching(/can't find sandbox nobody/),
+      });
+      await sandboxes.shutdown(pod);
+      expect(existsSync(`/proc/${infra}/cwd`)).toBe(false);
+    } finally {
+      await sandboxes.purge(pod);
+      sandboxes.close();
+    }
   });
 
   it('is found on PATH by its name', async () => {

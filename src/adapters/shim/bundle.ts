@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs';
 import { mkdir, readdir, readFile, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ContainerId, ExecId, Namespace } from '../../domain/identity.ts';
+import { ContainerId, ExecId, Namespace, SandboxId } from '../../domain/identity.ts';
 import type { TaskKey } from '../../engine/ports/runtime.ts';
 import { hasCode } from '../syscalls/error.ts';
 
@@ -18,6 +18,7 @@ import { hasCode } from '../syscalls/error.ts';
  *       address            the shim's socket, written by shims of version 2
  *       images/            of processes to go on from, where there are some
  *       bootstrap.json     where and how the shim answers
+ *       sandbox            in whose shim it runs, for containerd's tools; where it does
  *       shim-binary-path   which shim, for containerd's tools
  *       shiplog.json       what adopting and purging need
  *       execs/<id>         one empty file for each exec
@@ -37,6 +38,8 @@ export const BundleRecord = z.object({
   runtimeRoot: z.string().startsWith('/').optional(),
   /** The daemon mounted a client's root, as a shim could not: the daemon unmounts it. */
   mounted: z.literal(true).optional(),
+  /** The sandbox whose shim has the task: that shim stays when the task goes. */
+  sandbox: SandboxId.optional(),
 });
 export type BundleRecord = z.infer<typeof BundleRecord>;
 
@@ -50,7 +53,9 @@ export const runcRoot = (stateDirectory: string): string => join(stateDirectory,
 export const makeBundle = async (path: string, record: BundleRecord): Promise<void> => {
   await mkdir(join(path, 'rootfs'), { recursive: true, mode: 0o711 });
   await writeFile(join(path, recordFile), JSON.stringify(record), { mode: 0o600, flag: 'wx' });
+  const { sandbox } = record;
   await Promise.all([
+    ...(sandbox === undefined ? [] : [writeFile(join(path, 'sandbox'), sandbox, { mode: 0o600 })]),
     mkdir(join(path, 'work'), { recursive: true, mode: 0o711 }),
     writeFile(join(path, 'shim-binary-path'), record.shim, { mode: 0o600 }),
   ]);

@@ -1,12 +1,20 @@
 import type { ClientMount } from '../../domain/client-order.ts';
 import type { ContainerConfig } from '../../domain/container-config.ts';
+import type { SandboxId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { ClientTask, TaskOrder } from '../../engine/ports/runtime.ts';
 import { anyOf } from './any.ts';
 import { type BundleRecord, runcRoot } from './bundle.ts';
+import type { Endpoint } from './endpoint.ts';
 import type { ShimRuntimeOptions } from './options.ts';
 import { completedOptions, runcOptionsAny, takesRuncOptions } from './runc-options.ts';
 import type { ShimJob } from './start-shim.ts';
+
+/** The shim of a sandbox, which has the sandbox's tasks too. */
+export interface SharedShim {
+  readonly sandbox: SandboxId;
+  readonly endpoint: Endpoint;
+}
 
 /** What a shim is to do, and what the bundle notes of it. */
 export interface Work {
@@ -71,6 +79,7 @@ export const clientWork = (
   shim: string,
   bundle: string,
   options: ShimRuntimeOptions,
+  shared?: SharedShim,
 ): Work => {
   if (!('json' in spec)) {
     throw new Rejection('invalid-argument', `the specification of container '${task.id}' is no JSON text`);
@@ -86,6 +95,7 @@ export const clientWork = (
       task,
       specify: async () => ({ text: spec.json, stdio: { stdin, stdout, stderr, terminal } }),
       rootfs,
+      endpoint: shared?.endpoint,
       options: complete?.any ?? fallback,
       // A client may say by the options where they are, as for criu itself.
       images: imagesOf(images, complete?.images),
@@ -97,6 +107,7 @@ export const clientWork = (
       rootfs: `${bundle}/rootfs`,
       ...rootNoted(root, options),
       ...(options.mounter !== undefined && rootfs.some(isMapped) ? { mounted: true } : {}),
+      ...(shared === undefined ? {} : { sandbox: shared.sandbox }),
     },
   };
 };

@@ -1,9 +1,9 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
-import { isRejection } from '../../domain/rejection.ts';
+import { asRejection, isRejection } from '../../domain/rejection.ts';
 import type { Exit, TaskKey } from '../../engine/ports/runtime.ts';
-import { DeleteResponseSchema } from '../../gen/containerd/task/v2/shim_pb.ts';
+import { DeleteResponseSchema, Task } from '../../gen/containerd/task/v2/shim_pb.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { UmountFlag, umount } from '../syscalls/mount.ts';
 import { type BundleRecord, readBundle, removeBundle, runcRoot } from './bundle.ts';
@@ -11,6 +11,7 @@ import { readEndpoint, socketPath } from './endpoint.ts';
 import type { ShimRuntimeOptions, ShimTimeouts } from './options.ts';
 import { exitOf } from './shim.ts';
 import { runShimAction, runToEnd } from './shim-binary.ts';
+import { connectTask } from './task-client.ts';
 
 /**
  * Ends what is left of a task whose shim is dead or hung, in the order that leaves nothing behind: the shim and runc's
@@ -28,15 +29,60 @@ export const purgeBundle = async (
     await removeBundle(bundle);
     return undefined;
   }
+  const exit =
+    record.sandbox === undefined
+      ? await endShim(task, bundle, record, options, timeouts)
+      : await endInSandbox(task, bundle, options, timeouts);
+  unmountRoot(bundle);
+  await removeBundle(bundle);
+  return exit;
+};
+
+const endShim = async (
+  task: TaskKey,
+  bundle: string,
+  record: BundleRecord,
+  options: ShimRuntimeOptions,
+  timeouts: ShimTimeouts,
+): Promise<Exit | undefined> => {
   await killThoseIn(bundle);
   const exit = await shimDelete(task, bundle, record, options, timeouts);
   await runcDelete(task, bundle, record, options, timeouts);
   const endpoint = await readEndpoint(bundle);
   const socket = endpoint && socketPath(endpoint.address, endpoint.protocol);
   if (socket?.startsWith('/')) await rm(socket, { force: true });
-  unmountRoot(bundle);
-  await removeBundle(bundle);
   return exit;
+};
+
+/** The shim is the sandbox's, and stays: it is asked to end the task. What is left where it is dead goes with the sandbox. */
+const endInSandbox = async (
+  task: TaskKey,
+  bundle: string,
+  { logger }: ShimRuntimeOptions,
+  timeouts: ShimTimeouts,
+): Promise<Exit | undefined> => {
+  const endpoint = await readEndpoint(bundle);
+  if (endpoint === undefined) return undefined;
+  const target = { endpoint, namespace: task.namespace, name: `the shim of ${task.namespace}/${task.id}` };
+  try {
+    const client = await connectTask(target, timeouts.connect);
+    try {
+      const { id } = task;
+      // It may have ended already.
+      await client.call(Task.method.kill, { id, signal: 9, all: true }, timeouts.call).catch(asRejection);
+      await client.call(Task.method.wait, { id }, timeouts.purge);
+      return exitOf(await client.call(Task.method.delete, { id }, timeouts.purge));
+    } finally {
+      client.close();
+    }
+  } catch (error) {
+    if (!isRejection(error)) throw error;
+    logger.info('a task could not be ended in its sandbox; it goes with that', {
+      ...task,
+      error: error.message,
+    });
+    return undefined;
+  }
 };
 
 /** Most mounts that one root is made of. */

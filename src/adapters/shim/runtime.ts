@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { Subject } from 'rxjs';
-import type { ExecId } from '../../domain/identity.ts';
+import { type ExecId, SandboxId } from '../../domain/identity.ts';
 import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import { withJoinedNamespaces } from '../../engine/ports/joined-namespaces.ts';
-import type { ProbedTask, Runtime, TaskKey, TaskOrder } from '../../engine/ports/runtime.ts';
+import type { ClientTask, ProbedTask, Runtime, TaskKey, TaskOrder } from '../../engine/ports/runtime.ts';
 import type { StdioPaths } from '../../engine/ports/stdio.ts';
 import { turns } from '../../engine/ports/turns.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
@@ -22,13 +22,14 @@ import {
 } from './bundle.ts';
 import { readEndpoint } from './endpoint.ts';
 import { serveShimEvents } from './event-server.ts';
-import { clientWork, ownWork, type Work } from './jobs.ts';
+import { clientWork, ownWork, type SharedShim, type Work } from './jobs.ts';
 import { copyShimLog } from './log-fifo.ts';
 import { sawOomKill } from './oom-kills.ts';
 import { type ShimRuntimeOptions, shimTimeouts } from './options.ts';
 import { probeBundle } from './probe.ts';
 import { purgeBundle, unmountRoot } from './purge.ts';
 import { processAny, resourcesAny } from './runc-options.ts';
+import { sandboxBundlePath } from './sandbox-bundle.ts';
 import { noTask, Shim } from './shim.ts';
 import { findShim } from './shim-binary.ts';
 import { asStartFailure } from './start-failure.ts';
@@ -112,6 +113,19 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     }
   };
 
+  /** @throws Rejection `not-found` where the sandbox has no shim */
+  const sharedShim = async ({ task, sandbox }: ClientTask): Promise<SharedShim | undefined> => {
+    if (sandbox === undefined || sandbox === '') return undefined;
+    const id = SandboxId.parse(sandbox);
+    const { namespace } = task;
+    const endpoint = await readEndpoint(sandboxBundlePath(options.stateDirectory, { namespace, id }));
+    if (endpoint !== undefined) return { sandbox: id, endpoint };
+    throw new Rejection(
+      'not-found',
+      `can't find sandbox ${sandbox} of task ${keyOf(task)}; start it by the controller 'shim' first: not found`,
+    );
+  };
+
   /** One create at a time for each task. */
   const creatingOnce = async (task: TaskKey, work: () => Promise<{ pid: number }>) => {
     const key = keyOf(task);
@@ -141,8 +155,9 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       }
       if (error.code !== 'not-found') throw error;
     }
-    if ((await readBundle(shim.bundle))?.mounted) unmountRoot(shim.bundle);
-    const gone = sendAway(task, shim);
+    const record = await readBundle(shim.bundle);
+    if (record?.mounted) unmountRoot(shim.bundle);
+    const gone = sendAway(task, shim, record?.sandbox !== undefined);
     if (until === 'gone') await gone;
   };
 
@@ -150,11 +165,11 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
    * The process is freed and nothing of it is mounted; its shim and bundle, which nobody asks for any more, go by
    * themselves. A new task of the name waits for that.
    */
-  const sendAway = (task: TaskKey, shim: Shim): Promise<void> => {
+  const sendAway = (task: TaskKey, shim: Shim, shared: boolean): Promise<void> => {
     const key = keyOf(task);
     shims.delete(key);
     told.delete(key);
-    const gone = letGo(shim);
+    const gone = shared ? leaveToSandbox(shim) : letGo(shim);
     const over = gone
       .catch((error: unknown) => {
         options.logger.warn('a shim did not go as it was told; the next start of the daemon takes it away', {
@@ -165,6 +180,12 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       .finally(() => leaving.delete(key));
     leaving.set(key, over);
     return gone;
+  };
+
+  /** The shim of a sandbox stays with it. */
+  const leaveToSandbox = async (shim: Shim): Promise<void> => {
+    shim.close();
+    await removeBundle(shim.bundle);
   };
 
   const letGo = async (shim: Shim): Promise<void> => {
@@ -234,7 +255,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       creatingOnce(request.task, () => {
         const name = request.order.runtimePath ?? request.runtime.name;
         return createTask({ ...request, runtime: { name } }, async (shim, bundle) =>
-          clientWork(request, shim, bundle, options),
+          clientWork(request, shim, bundle, options, await sharedShim(request)),
         );
       }),
     start: (task) => start(task, ''),

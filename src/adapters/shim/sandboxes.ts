@@ -14,7 +14,7 @@ import type { Logger } from '../../engine/ports/logger.ts';
 import type { SandboxKey, SandboxOrder, SandboxShims } from '../../engine/ports/sandbox-shims.ts';
 import { Sandbox } from '../../gen/containerd/runtime/sandbox/v1/sandbox_pb.ts';
 import { FileType, mknod } from '../syscalls/node.ts';
-import { connectTtrpc, type TtrpcClient } from '../ttrpc/client.ts';
+import type { TtrpcClient } from '../ttrpc/client.ts';
 import { anyOf, anyValueOf } from './any.ts';
 import { removeBundle } from './bundle.ts';
 import { type Endpoint, parseEndpoint, readEndpoint, socketPath, writeEndpoint } from './endpoint.ts';
@@ -29,6 +29,7 @@ import {
   sandboxBundlePath,
 } from './sandbox-bundle.ts';
 import { findShim, runShimAction } from './shim-binary.ts';
+import { connectShim } from './task-client.ts';
 
 export interface SandboxShimsOptions {
   /** Gone after a reboot. */
@@ -58,7 +59,7 @@ const known = <T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], un
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
 
-/** Runs sandboxes through containerd's shims, over ttrpc. */
+/** Runs sandboxes through containerd's shims, over ttrpc or gRPC. */
 export const createSandboxShims = (options: SandboxShimsOptions): SandboxShims => {
   const timeouts = { ...shimTimeouts, ...options.timeouts };
   const shims = new Map<string, Connected>();
@@ -86,19 +87,12 @@ export const createSandboxShims = (options: SandboxShimsOptions): SandboxShims =
   ): Promise<MessageShape<O>> => shimOf(sandbox).client.call(method, input, timeoutMs);
 
   const connect = async (sandbox: SandboxKey, endpoint: Endpoint): Promise<void> => {
-    if (endpoint.protocol !== 'ttrpc') {
-      throw new Rejection(
-        'unimplemented',
-        `the shim of sandbox "${sandbox.id}" speaks ${endpoint.protocol}; sandboxes are asked for over ttrpc only: not implemented`,
-      );
-    }
     const bundle = bundleOf(sandbox);
     const { namespace } = sandbox;
     const closeLog = copyShimLog(bundle, { namespace, id: ContainerId.parse(sandbox.id) }, options.logger);
     try {
-      const path = socketPath(endpoint.address);
       const name = `the shim of sandbox ${keyOf(sandbox)}`;
-      const client = await connectTtrpc({ path, namespace, name }, timeouts.connect);
+      const client = await connectShim({ endpoint, namespace, name }, timeouts.connect);
       shims.set(keyOf(sandbox), { client, endpoint, closeLog });
     } catch (error) {
       closeLog();

@@ -24,6 +24,8 @@ export interface ShimJob {
   readonly options: Any | undefined;
   /** The text of the specification, and the streams, once both are there. */
   readonly specify: () => Promise<{ readonly text: string; readonly stdio: StdioPaths }>;
+  /** Of the shim that has it, where that is there already; one is started when absent. */
+  readonly endpoint?: Endpoint | undefined;
   /** To be mounted within the bundle: by the shim, or under mapped ids by us. */
   readonly rootfs: readonly ClientMount[];
   /** Folder with images of processes to go on from; one of ours is moved into the bundle, and goes with it. */
@@ -74,7 +76,9 @@ export const startShim = async (
   try {
     const stdin = job.options && anyBytes(job.options);
     const [endpoint, stdio] = await both(
-      shimEndpoint(task, bundle, record, options, timeouts, stdin),
+      job.endpoint === undefined
+        ? shimEndpoint(task, bundle, record, options, timeouts, stdin)
+        : noted(job.endpoint, bundle),
       specify(job, bundle),
     );
     const shim = await Shim.connect({ task, bundle, endpoint, timeouts }, closeLog, timeouts.connect);
@@ -115,6 +119,11 @@ const rootFor = async (
   }
   await mounter.mount(rootfs, join(bundle, 'rootfs'));
   return [];
+};
+
+const noted = async (endpoint: Endpoint, bundle: string): Promise<Endpoint> => {
+  await writeEndpoint(bundle, endpoint);
+  return endpoint;
 };
 
 const shimEndpoint = async (

@@ -24,17 +24,22 @@ const overVersion3 = (client: TtrpcClient): TaskClient => ({
   call: (method, input, timeoutMs) => client.call(ofVersion3(method), input, timeoutMs),
 });
 
-/** @throws Rejection `unavailable` when nobody listens, `deadline-exceeded` after `timeoutMs` */
-export const connectTask = async (
+/** A connection on which services are called as they are. @throws Rejection as {@link connectTask} */
+export const connectShim = async (
   { endpoint, namespace, name }: TaskTarget,
   timeoutMs: number,
-): Promise<TaskClient> => {
+): Promise<TtrpcClient> => {
   const path = socketPath(endpoint.address, endpoint.protocol);
   if (endpoint.protocol === 'grpc') {
     // Few shims speak it: its library is loaded for those that do.
     const { connectGrpc } = await import('./grpc-task-client.ts');
-    return overVersion3(await connectGrpc({ path, namespace, name }, timeoutMs));
+    return connectGrpc({ path, namespace, name }, timeoutMs);
   }
-  const client = await connectTtrpc({ path, namespace, name }, timeoutMs);
-  return endpoint.version === 3 ? overVersion3(client) : client;
+  return connectTtrpc({ path, namespace, name }, timeoutMs);
+};
+
+/** @throws Rejection `unavailable` when nobody listens, `deadline-exceeded` after `timeoutMs` */
+export const connectTask = async (target: TaskTarget, timeoutMs: number): Promise<TaskClient> => {
+  const client = await connectShim(target, timeoutMs);
+  return target.endpoint.version === 3 ? overVersion3(client) : client;
 };

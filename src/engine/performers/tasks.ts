@@ -128,8 +128,15 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
       }
     },
     'create-client-task': ({ container, order, images }) => {
-      const { runtime: choice, spec } = container;
-      return runtime.createOrdered({ task: taskKeyOf(container), runtime: choice, spec, order, images });
+      const { runtime: choice, spec, sandbox } = container;
+      return runtime.createOrdered({
+        task: taskKeyOf(container),
+        runtime: choice,
+        spec,
+        order,
+        images,
+        sandbox,
+      });
     },
     'create-client-exec': ({ execId, order, ...task }) => runtime.execOrdered(taskKeyOf(task), execId, order),
     'start-client-exec': ({ execId, ...task }) => runtime.startExec(taskKeyOf(task), execId),

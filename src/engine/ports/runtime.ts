@@ -107,6 +107,8 @@ export interface ClientTask {
   readonly order: ClientOrder;
   /** Folder with images of processes that the task is to go on from; the runtime may take it away. */
   readonly images?: string | undefined;
+  /** The sandbox whose shim is to have it, in the task's namespace; a shim of its own when absent. */
+  readonly sandbox?: string | undefined;
 }
 
 /** A task to be made, while what it needs is still being made: that goes on while its shim starts. */

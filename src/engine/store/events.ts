@@ -125,7 +125,7 @@ const announcedBy = async (
   return { namespace, at: fact.meta.time.wall, position: fact.position, ...announcement };
 };
 
-/** What a subscriber must know of containers; those that were there before it came are looked up when they are told of. */
+/** What a subscriber must know of containers and sandboxes; those that were there before it came are looked up when they are told of. */
 class Memories {
   readonly #log: Log;
   readonly #known = new Map<Subject, ContainerMemory>();
@@ -136,9 +136,9 @@ class Memories {
 
   async upTo(fact: Fact<DomainEvent>): Promise<ContainerMemory> {
     const { subject, position } = fact;
-    if (!subject.startsWith('container/')) return noMemory;
+    if (!/^(?:container|sandbox)\//.test(subject)) return noMemory;
     const memory = remember(this.#known.get(subject) ?? (await this.#before(subject, position)), fact);
-    if (fact.type === 'container-removed') this.#known.delete(subject);
+    if (lastOnes.has(fact.type)) this.#known.delete(subject);
     else this.#known.set(subject, memory);
     return memory;
   }
@@ -151,6 +151,9 @@ class Memories {
     return memory;
   }
 }
+
+/** After these nothing of a subject is to be remembered. */
+const lastOnes: ReadonlySet<string> = new Set(['container-removed', 'sandbox-shut-down', 'sandbox-lost']);
 
 const fieldsOf =
   (event: ContainerdEvent): FieldOf =>

@@ -79,6 +79,19 @@ describe.skipIf(missing !== undefined)(`a sandbox in a shim of its own ${missing
     ]);
   });
 
+  it('is asked over gRPC where its shim speaks that', async () => {
+    await launch('pod', 'grpc');
+    const started = await controller.start(named('pod'));
+    expect(alive(started.pid)).toBe(true);
+    expect((await controller.status(named('pod'))).state).toBe('SANDBOX_READY');
+    const waited = controller.wait(named('pod'));
+    await controller.stop(named('pod'));
+    expect(await waited).toMatchObject({ exitStatus: 137 });
+    await controller.shutdown(named('pod'));
+    expect(alive(started.pid)).toBe(false);
+    expect(runs()).toEqual([]);
+  });
+
   it('is told of to those who subscribe to events', async () => {
     const from = served.log.durable;
     await launch('pod');

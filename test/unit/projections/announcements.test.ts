@@ -168,12 +168,42 @@ it.each<[Row, Announcement | undefined]>([
       event: { sandboxId: 'web', exitStatus: 3, exitedAt: end.exitedAt as never },
     },
   ],
-  [
-    ['sandbox-lost', { ...task }],
-    { topic: '/sandboxes/exit', event: { sandboxId: 'web', exitStatus: 137, exitedAt: wall as never } },
-  ],
+  [['sandbox-lost', { ...task }], undefined],
+  [['sandbox-shut-down', { ...task }], undefined],
   [['lease-created', { namespace: 'default', id: 'l' }], undefined],
   [['daemon-started', {}], undefined],
 ])('%j is told as %j', (row, announcement) => {
   expect(told(row)).toEqual(announcement);
+});
+
+describe('the end of a sandbox', () => {
+  const started: Row = ['sandbox-started', { ...task, pid: 1 }];
+  const exited: Row = ['sandbox-exited', { ...task, exitStatus: 3, exitedAt: end.exitedAt }];
+  const unknown = {
+    topic: '/sandboxes/exit',
+    event: { sandboxId: 'web', exitStatus: 137, exitedAt: wall as never },
+  };
+
+  it.each(['sandbox-lost', 'sandbox-shut-down'] as const)(
+    'is told with %s where nothing told it before',
+    (type) => {
+      expect(told(started, [type, { ...task }])).toEqual(unknown);
+    },
+  );
+
+  it.each(['sandbox-lost', 'sandbox-shut-down'] as const)('is not told again with %s', (type) => {
+    expect(told(started, exited, [type, { ...task }])).toBeUndefined();
+  });
+
+  it('is told again of the next one of that name', () => {
+    expect(
+      told(
+        started,
+        exited,
+        ['sandbox-launch-requested', { ...task, runtime: 'r', netns: '' }],
+        started,
+        exited,
+      ),
+    ).toMatchObject({ topic: '/sandboxes/exit', event: { exitStatus: 3 } });
+  });
 });
