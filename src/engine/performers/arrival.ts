@@ -19,6 +19,7 @@ export class Arrival implements Progress {
   readonly #waiting = new Set<Waiter>();
   #path: string | undefined;
   #bytes = 0;
+  #finished = false;
   #failure: { readonly error: unknown } | undefined;
 
   /** @param size bytes in the end */
@@ -40,8 +41,9 @@ export class Arrival implements Progress {
     }
   }
 
-  /** All of it is there, whether it came now or was there before. */
+  /** All of it is there and in its place, whether it came now or was there before. */
   finish(): void {
+    this.#finished = true;
     this.grew(this.#size);
   }
 
@@ -51,11 +53,11 @@ export class Arrival implements Progress {
     this.#waiting.clear();
   }
 
-  /** @returns how to read it while it grows; undefined where it is whole. @throws what it failed with */
+  /** @returns how to read it while it grows; undefined where it is in its place: all bytes may be there before. @throws what it failed with */
   async growth(): Promise<LayerGrowth | undefined> {
     const size = this.#size;
     if (size > 0) await this.beyond(0);
-    if (this.#path === undefined || this.#bytes >= size) return undefined;
+    if (this.#path === undefined || this.#finished) return undefined;
     return { path: this.#path, size, beyond: (offset) => this.beyond(offset) };
   }
 

@@ -24,6 +24,14 @@ describe('a blob on its way in', () => {
     expect(await (await arrival.growth())?.beyond(0)).toBe(6);
   });
 
+  it('is read where it grew until it is in its place, also when all bytes are there', async () => {
+    const arrival = new Arrival(10);
+    arrival.began('/ingest/data', 10);
+    expect(await arrival.growth()).toMatchObject({ path: '/ingest/data' });
+    arrival.finish();
+    expect(await arrival.growth()).toBeUndefined();
+  });
+
   it('is a whole file where it was there before', async () => {
     const arrival = new Arrival(10);
     const growing = arrival.growth();
