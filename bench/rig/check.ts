@@ -23,11 +23,11 @@ export const benchesOf = (checks: readonly CheckName[]): readonly BenchName[] =>
 };
 
 const judge = (check: CheckName, bar: Bar, measurements: readonly Measurement[]): Judged => {
-  const figure = measurements
-    .filter(({ bench }) => bench === bar.bench)
-    .flatMap(figuresOf)
-    .find(({ name }) => name === bar.figure);
-  return { check, bar, figure, verdict: verdictOf(bar, figure) };
+  const measurement = measurements.find(({ bench }) => bench === bar.bench);
+  const figure = measurement && figuresOf(measurement).find(({ name }) => name === bar.figure);
+  // A machine can lack only what was looked for on it.
+  const verdict = measurement === undefined ? ({ state: 'not measured' } as const) : verdictOf(bar, figure);
+  return { check, bar, figure, verdict };
 };
 
 /** Every bar of those names beside what was measured for it. */

@@ -74,6 +74,13 @@ describe('judging', () => {
     expect(row?.verdict.state).toBe('not measured');
   });
 
+  it('leaves out what a machine lacks only where it was looked for', () => {
+    const crun = (measurements: readonly Measurement[]) =>
+      judged(['start'], measurements).find(({ bar }) => bar.figure === 'to running with crun')?.verdict.state;
+    expect(crun([measured])).toBe('left out');
+    expect(crun([])).toBe('not measured');
+  });
+
   it('takes no figure of another benchmark for its own', () => {
     const row = judged(['start'], [{ ...measured, bench: 'run' }]).find(
       ({ bar }) => bar.figure === 'to running',
