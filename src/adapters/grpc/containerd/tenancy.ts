@@ -7,11 +7,24 @@ import { parse } from '../parse.ts';
 const namespaceHeader = 'containerd-namespace';
 const leaseHeader = 'containerd-lease';
 
+/** Namespaces that calls named lately: checking one takes longer than finding what is asked for. */
+const known = new Map<string, Namespace>();
+const mostKnown = 256;
+
+const namespaceOf = (text: string): Namespace => {
+  const seen = known.get(text);
+  if (seen !== undefined) return seen;
+  const namespace = parse(Namespace, text, namespaceHeader);
+  if (known.size >= mostKnown) known.clear();
+  known.set(text, namespace);
+  return namespace;
+};
+
 /** The namespace of a call. @throws Rejection `failed-precondition` where it has none, in containerd's words */
 export const tenantOf = ({ header }: CallContext): Namespace => {
   const text = header(namespaceHeader);
   if (text === '') throw new Rejection('failed-precondition', 'namespace is required: failed precondition');
-  return parse(Namespace, text, namespaceHeader);
+  return namespaceOf(text);
 };
 
 /** The lease that what a call makes is held by, if it names one. */
