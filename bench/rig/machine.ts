@@ -72,7 +72,8 @@ export const thisMachine = (): Machine => ({
   cpu: cpus()[0]?.model ?? 'unknown',
   cores: cpus().length,
   memoryGB: Math.round(totalmem() / 1e9),
-  kernel: release(),
+  // What follows the numbers names a build, not a version.
+  kernel: /^[\d.]+/.exec(release())?.[0] ?? release(),
   system: systemName(),
   versions: Object.fromEntries([
     ['node', process.versions.node],
