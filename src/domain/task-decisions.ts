@@ -6,7 +6,7 @@ import type { CommandsOf } from './event.ts';
 import { ContainerId, ExecId, Namespace, Timestamp } from './identity.ts';
 import { Rejection } from './rejection.ts';
 import type { TaskEvent } from './task-events.ts';
-import { findTask, isOnHost, type Task, type Tasks } from './tasks.ts';
+import { findTask, isClients, isOnHost, isToStart, type Task, type Tasks } from './tasks.ts';
 
 // Commands
 const task = z.object({ namespace: Namespace, id: ContainerId });
@@ -208,7 +208,11 @@ const decideRequest = (
   switch (command.type) {
     case 'request-start': {
       const { type: _, ...data } = command;
-      return status === 'created' ? [{ type: 'task-start-requested', data }] : wrong(found, 'created');
+      // Our own may be asked for together with the task. A client starts its task when that is there.
+      const ahead = status === 'creating' && !isToStart(found) && !isClients(found);
+      return ahead || status === 'created'
+        ? [{ type: 'task-start-requested', data }]
+        : wrong(found, 'created');
     }
     case 'request-pause': {
       const { type: _, ...data } = command;

@@ -30,8 +30,8 @@ export type Exec = { readonly execId: ExecId } & ExecKind &
   );
 
 export type TaskStatus =
-  /** The intent is logged, the outcome is not. */
-  | { readonly status: 'creating' }
+  /** The intent is logged, the outcome is not; with `start` also the intent to let the process run once it is made. */
+  | { readonly status: 'creating'; readonly start?: true }
   | { readonly status: 'created'; readonly pid: number }
   | { readonly status: 'starting'; readonly pid: number }
   | { readonly status: 'running' | 'paused'; readonly pid: number; readonly startedAt: Timestamp }
@@ -65,6 +65,9 @@ export const findTask = (state: Tasks, namespace: Namespace, id: ContainerId): T
 /** Whether something of it may be on the host: a process, a shim, a mount. */
 export const isOnHost = (task: Task | undefined): boolean =>
   task !== undefined && task.state.status !== 'over';
+/** Whether its start is asked for, and has no outcome yet. */
+export const isToStart = (task: Task | undefined): boolean =>
+  task?.state.status === 'starting' || (task?.state.status === 'creating' && task.state.start === true);
 /** Whether its client frees it. */
 export const isClients = (thing: Task | Exec | undefined): boolean =>
   thing !== undefined && 'order' in thing && thing.order !== undefined;
@@ -180,8 +183,9 @@ const evolveTask = (task: Task, event: Fact<TaskEvent>): Task => {
     case 'task-create-requested':
       return task;
     case 'task-created':
-      return { ...task, state: { status: 'created', pid: event.data.pid } };
+      return { ...task, state: { status: isToStart(task) ? 'starting' : 'created', pid: event.data.pid } };
     case 'task-start-requested':
+      if (state.status === 'creating') return { ...task, state: { ...state, start: true } };
       return state.status === 'created' ? { ...task, state: { status: 'starting', pid: state.pid } } : task;
     case 'task-started':
       return { ...task, state: { status: 'running', pid: event.data.pid, startedAt: at } };

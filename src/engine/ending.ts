@@ -1,7 +1,7 @@
 import type { Fact } from '../domain/event.ts';
 import type { ExecId } from '../domain/identity.ts';
 import { asRejection, Rejection } from '../domain/rejection.ts';
-import { type Ended, findTask } from '../domain/tasks.ts';
+import { type Ended, findTask, isToStart } from '../domain/tasks.ts';
 import type { DomainEvent, World } from '../domain/world.ts';
 import type { Ledger } from './ledger.ts';
 import type { TaskKey } from './ports/task-key.ts';
@@ -122,7 +122,7 @@ export const execsSettled = (ledger: Ledger, { namespace, id }: TaskKey): Promis
 /** Resolves when a start under way has its outcome in the log: the exit that it may lead to stands behind it. */
 export const startSettled = (ledger: Ledger, { namespace, id }: TaskKey): Promise<void> =>
   new Promise((resolve) => {
-    const isStarting = () => findTask(ledger.head.world.task, namespace, id)?.state.status === 'starting';
+    const isStarting = () => isToStart(findTask(ledger.head.world.task, namespace, id));
     if (!isStarting()) {
       resolve();
       return;

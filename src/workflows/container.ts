@@ -19,7 +19,7 @@ import type { Command, World } from '../domain/world.ts';
 import { readDocument } from './documents.ts';
 import type { Ending, TaskAddress } from './effects.ts';
 import { dispatch, look, perform, type Workflow } from './steps.ts';
-import { cleanUp, stop } from './task.ts';
+import { cleanUp, requestsOf, stop } from './task.ts';
 import { overlayfs } from './unpack.ts';
 
 export interface CreateRequest {
@@ -73,7 +73,7 @@ export function* createContainer(
       removeOnExit: input.removeOnExit,
     },
   ];
-  if (input.run) commands.push({ type: 'request-task', namespace, id });
+  if (input.run) commands.push(...requestsOf({ namespace, id }));
   try {
     const facts = yield* dispatch(...commands);
     return { id, name, last: facts.at(-1)?.position };

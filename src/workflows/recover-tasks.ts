@@ -1,7 +1,7 @@
 import { containerSubject, findContainer } from '../domain/containers.ts';
 import type { Divergence } from '../domain/host.ts';
 import type { ExecId } from '../domain/identity.ts';
-import { isClients, isOnHost, type Task } from '../domain/tasks.ts';
+import { isClients, isOnHost, isToStart, type Task } from '../domain/tasks.ts';
 import type { Command, World } from '../domain/world.ts';
 import { removeContainer } from './container.ts';
 import type { Ending, TaskAddress } from './effects.ts';
@@ -69,7 +69,8 @@ export function* repairsOf(
     yield asked ? { adopt: at, mend: () => cleanUp(at) } : { mend: () => freeDead(at) };
     return;
   }
-  if (state.status === 'creating') {
+  const ran = found !== undefined && hasRun.includes(found.state.status);
+  if (state.status === 'creating' && !(isToStart(task) && ran)) {
     yield { mend: () => fail(at, 'create') };
     return;
   }
@@ -92,6 +93,9 @@ export function* repairsOf(
   yield* execRepairs(task, found.execs, held);
 }
 
+/** What a process may be found as once it was started. */
+const hasRun: readonly FoundTask['state']['status'][] = ['running', 'paused', 'stopped'];
+
 /** A task that is there: what happened to it meanwhile goes into the log. */
 const takeUp = (task: Task, { state, execs }: FoundTask): Repair => {
   const { namespace, id } = task;
@@ -99,6 +103,7 @@ const takeUp = (task: Task, { state, execs }: FoundTask): Repair => {
   const started = task.state.status === 'running' || task.state.status === 'paused';
   const commands: Command[] = [];
   if (!started && 'pid' in state && state.status !== 'created') {
+    commands.push({ type: 'record-task-created', ...at, pid: state.pid });
     commands.push({ type: 'record-task-started', ...at, pid: state.pid });
   }
   if (state.status === 'stopped') {

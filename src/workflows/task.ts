@@ -4,7 +4,7 @@ import { Rejection } from '../domain/rejection.ts';
 import { signalNumber } from '../domain/signals.ts';
 import { ancestors, findSnapshot } from '../domain/snapshots.ts';
 import { findTask } from '../domain/tasks.ts';
-import type { World } from '../domain/world.ts';
+import type { Command, World } from '../domain/world.ts';
 import type { TaskAddress } from './effects.ts';
 import { dispatch, look, perform, type Workflow } from './steps.ts';
 
@@ -28,22 +28,29 @@ const ownIn = (world: World, task: TaskAddress): OwnContainer => {
   );
 };
 
-/** Runs a created (or ended) container: intent, create, start, each outcome before the next intent. */
+/** Runs a created (or ended) container: the intent to make and start its process, both acts, their outcomes. */
 export function* startTask(task: TaskAddress): Workflow<{ readonly pid: number }> {
   const world = yield* look();
   ownIn(world, task);
   const before = findTask(world.task, task.namespace, task.id);
   // It has just ended: what it used goes first.
   if (before?.state.status === 'stopped') yield* cleanUp(task);
-  yield* dispatch({ type: 'request-task', ...task });
+  yield* dispatch(...requestsOf(task));
   return yield* carryOut(task);
 }
 
-/** What follows once the intent to create the task is in the log. */
+/** The intent to make a task and let it run, as one batch: {@link carryOut} follows. */
+export const requestsOf = ({ namespace, id }: TaskAddress): readonly Command[] => [
+  { type: 'request-task', namespace, id },
+  { type: 'request-start', namespace, id },
+];
+
+/** What follows once the intent to create and start the task is in the log. */
 export function* carryOut(task: TaskAddress): Workflow<{ readonly pid: number }> {
   const world = yield* look();
   const container = ownIn(world, task);
-  let stage: 'create' | 'start' = 'create';
+  // Its outcomes are recorded together: nobody waits for the disk between the two acts.
+  let made: readonly Command[] = [];
   try {
     const root = findSnapshot(world.snapshot, { ...container, key: container.snapshotKey });
     if (!root) {
@@ -51,15 +58,15 @@ export function* carryOut(task: TaskAddress): Workflow<{ readonly pid: number }>
     }
     const chain = [root.id, ...ancestors(world.snapshot, root).map(({ id }) => id)];
     const { pid } = yield* perform('create-task', { container, root: chain });
-    yield* dispatch({ type: 'record-task-created', ...task, pid }, { type: 'request-start', ...task });
-    stage = 'start';
+    made = [{ type: 'record-task-created', ...task, pid }];
     yield* perform('start-task', task);
-    yield* dispatch({ type: 'record-task-started', ...task, pid });
+    yield* dispatch(...made, { type: 'record-task-started', ...task, pid });
     return { pid };
   } catch (error) {
     yield* perform('purge-task', task);
     const { exitCode, message } = failureOf(error);
-    yield* dispatch({ type: 'record-task-failed', ...task, stage, exitCode, error: message });
+    const stage = made.length === 0 ? 'create' : 'start';
+    yield* dispatch(...made, { type: 'record-task-failed', ...task, stage, exitCode, error: message });
     throw error;
   }
 }

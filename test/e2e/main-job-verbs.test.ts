@@ -264,8 +264,8 @@ describe.skipIf(missing !== undefined)(
         const life = [
           'container-created',
           'task-create-requested',
-          'task-created',
           'task-start-requested',
+          'task-created',
           'task-started',
           'task-exited',
           'container-removed',

@@ -65,7 +65,7 @@ const commands: readonly CommandInput[] = [
 const matrix = `
   command               nowhere exists creating created starting running paused stopped over  event
   request-task          ?       +      =        =       =        =       =      =       +     task-create-requested
-  request-start         ?       ?      !        +       !        !       !      !       ?     task-start-requested
+  request-start         ?       ?      +        +       !        !       !      !       ?     task-start-requested
   request-pause         ?       ?      !        !       !        +       !      !       ?     task-pause-requested
   request-resume        ?       ?      !        !       !        !       +      !       ?     task-resume-requested
   request-signal        ?       ?      !        +       +        +       +      !       ?     task-signal-requested
@@ -243,6 +243,32 @@ describe('a task', () => {
   });
 });
 
+describe('a task that is to start once it is made', () => {
+  const asked: EventInput[] = [...creating, { type: 'task-start-requested', data: at }];
+
+  it('is asked for once', () => {
+    given(...asked)
+      .when({ type: 'request-start', ...at })
+      .thenRefused('failed-precondition', /is creating, not created/);
+  });
+  it('is starting as soon as it is made', () => {
+    const made: EventInput = { type: 'task-created', data: { ...at, pid: 7 } };
+    expect(worldOf(log(...asked, made)).task.get('default/c0ffee')?.state).toEqual({
+      status: 'starting',
+      pid: 7,
+    });
+    given(...asked, made)
+      .when({ type: 'record-task-started', ...at, pid: 7 })
+      .thenHappens({ type: 'task-started', data: { ...at, pid: 7 } });
+  });
+  it('may fail before it is made', () => {
+    const failed = { stage: 'create', exitCode: 127, error: 'x' } as const;
+    given(...asked)
+      .when({ type: 'record-task-failed', ...at, ...failed })
+      .thenHappens({ type: 'task-failed', data: { ...at, ...failed } });
+  });
+});
+
 describe('the task of a client', () => {
   const ordered: EventInput = {
     type: 'task-create-requested',
@@ -269,6 +295,11 @@ describe('the task of a client', () => {
     given(client)
       .when({ type: 'request-task', ...at, order: wish })
       .thenHappens(ordered);
+  });
+  it('is started when it is there, not before', () => {
+    given(client, ordered)
+      .when({ type: 'request-start', ...at })
+      .thenRefused('failed-precondition', /is creating, not created/);
   });
   it('keeps its pid and its container until the client deletes it', () => {
     const ended: EventInput[] = [...run, { type: 'task-exited', data: { ...at, exitCode: 3, exitedAt: 9 } }];

@@ -85,7 +85,7 @@ describe('creating a container', () => {
 
   it('logs the intent to run it in the same batch', () => {
     expect(creating({ run: true }).story.at(-1)).toBe(
-      '+snapshot-prepared container-created task-create-requested',
+      '+snapshot-prepared container-created task-create-requested task-start-requested',
     );
   });
 

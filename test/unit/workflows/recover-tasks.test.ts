@@ -16,6 +16,8 @@ const exists: EventInput[] = [
   { type: 'container-created', data: containerEvents['container-created'].example },
 ];
 const creating: EventInput[] = [...exists, { type: 'task-create-requested', data: at }];
+/** Our own: the intent to start comes with that to make. */
+const asked: EventInput[] = [...creating, { type: 'task-start-requested', data: at }];
 const created: EventInput[] = [...creating, { type: 'task-created', data: { ...at, pid: 7 } }];
 const starting: EventInput[] = [...created, { type: 'task-start-requested', data: at }];
 const running: EventInput[] = [...starting, { type: 'task-started', data: { ...at, pid: 7 } }];
@@ -25,7 +27,7 @@ const stopped: EventInput[] = [
   { type: 'task-exited', data: { ...at, exitCode: 3, exitedAt: 9 } },
 ];
 const over: EventInput[] = [...stopped, { type: 'task-deleted', data: at }];
-const pasts = { creating, created, starting, running, paused, stopped, over, nowhere: [] } as const;
+const pasts = { creating, asked, created, starting, running, paused, stopped, over, nowhere: [] } as const;
 
 const states: Readonly<Record<string, FoundTask['state'] | undefined>> = {
   none: undefined,
@@ -83,6 +85,13 @@ const table = `
   creating stopped  purge-task +task-failed
   creating dead     purge-task +task-failed
   creating hung     purge-task +task-failed
+  asked    none     purge-task +task-failed
+  asked    created  purge-task +task-failed
+  asked    running  adopt +task-created task-started
+  asked    paused   adopt +task-created task-started task-paused
+  asked    stopped  adopt +task-exited
+  asked    dead     purge-task +task-failed
+  asked    hung     purge-task +task-failed
   created  none     !task-vanished purge-task +task-lost
   created  created  adopt
   created  running  adopt +task-started

@@ -80,11 +80,10 @@ describe('starting', () => {
       },
     });
     expect(started.story).toEqual([
-      '+task-create-requested',
+      '+task-create-requested task-start-requested',
       'create-task',
-      '+task-created task-start-requested',
       'start-task',
-      '+task-started',
+      '+task-created task-started',
     ]);
     expect(started.result).toEqual({ pid: 7 });
     expect(roots).toEqual([['dir2', 'dir1']]);
@@ -95,11 +94,17 @@ describe('starting', () => {
     [
       'start',
       { 'create-task': () => ({ pid: 7 }), 'start-task': refuse('internal', 'no such file') },
-      ['create-task', '+task-created task-start-requested', 'start-task'],
+      ['create-task', 'start-task'],
     ],
   ])('frees everything before it says that the %s failed', (stage, answers: Answers, between) => {
     const failed = play(startTask(task), { past: exists, answers: { ...answers, 'purge-task': nothing } });
-    expect(failed.story).toEqual(['+task-create-requested', ...between, 'purge-task', '+task-failed']);
+    const outcome = stage === 'start' ? '+task-created task-failed' : '+task-failed';
+    expect(failed.story).toEqual([
+      '+task-create-requested task-start-requested',
+      ...between,
+      'purge-task',
+      outcome,
+    ]);
     expect(failed.facts.at(-1)).toMatchObject({ data: { stage, exitCode: 125 } });
     expect(failed.error).toBeInstanceOf(Rejection);
     expect(status(failed)).toBe('over');
@@ -120,19 +125,20 @@ describe('starting', () => {
     expect(failed.facts.at(-1)).toMatchObject({ data: { exitCode: 127, error: 'exec: nosuch: not found' } });
   });
 
-  it.each(['+task-create-requested', 'create-task', '+task-created task-start-requested'])(
-    'leaves no process behind when the caller goes away after %s',
-    (cancelAfter) => {
-      const gone = play(startTask(task), {
-        past: exists,
-        cancelAfter,
-        answers: { 'create-task': () => ({ pid: 7 }), 'purge-task': nothing },
-      });
-      expect(gone.error).toMatchObject({ code: 'cancelled' });
-      expect(gone.story.slice(-2)).toEqual(['purge-task', '+task-failed']);
-      expect(status(gone)).toBe('over');
-    },
-  );
+  it.each([
+    ['+task-create-requested task-start-requested', '+task-failed'],
+    ['create-task', '+task-created task-failed'],
+    ['start-task', '+task-created task-failed'],
+  ])('leaves no process behind when the caller goes away after %s', (cancelAfter, outcome) => {
+    const gone = play(startTask(task), {
+      past: exists,
+      cancelAfter,
+      answers: { 'create-task': () => ({ pid: 7 }), 'start-task': () => ({ pid: 7 }), 'purge-task': nothing },
+    });
+    expect(gone.error).toMatchObject({ code: 'cancelled' });
+    expect(gone.story.slice(-2)).toEqual(['purge-task', outcome]);
+    expect(status(gone)).toBe('over');
+  });
 
   it('touches nothing where there is no such container, or it runs', () => {
     const nobody = play(startTask(task));
