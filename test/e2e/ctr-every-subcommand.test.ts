@@ -92,6 +92,8 @@ const settled = ({ code, out, err }: Finished, side: Side, { args }: CtrLine) =>
           .join('\n'),
       )
       .replace(/fifo\/\d+/g, 'fifo/N')
+      // There may be none of it.
+      .replace(/(?<=memory\.stat\.cache +)\d+/g, 'N')
       .replace(/^(?:tasks|shim|run) /.test(args) ? /\b\d{2,}\b/g : /(?!)/g, 'N')
       .replace(/(?<=percpu +\[)[N\d ]+/, 'N')
       .replace(/\S+=\S+,\S+/g, (labels) => labels.split(',').sort().join(','))

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -42,6 +42,15 @@ export class ControlGroup {
   constructor(path: string) {
     this.#path = path;
   }
+
+  /** That of the hierarchies which limit; a hybrid host has those of version 1. */
+  get version(): 1 | 2 {
+    return existsSync(join(root, 'cgroup.controllers')) ? 2 : 1;
+  }
+
+  /** One of its files, empty where it is not there. @param hierarchy of version 1, empty for version 2 */
+  readonly text = (hierarchy: string, file: string): string =>
+    textIfThere(join(root, hierarchy, this.#path, file));
 
   get frozen(): boolean {
     const state = textIfThere(join(root, 'freezer', this.#path, 'freezer.state')).trim();

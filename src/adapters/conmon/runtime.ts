@@ -2,6 +2,7 @@ import { closeSync, constants, existsSync, openSync, renameSync, writeFileSync, 
 import { join } from 'node:path';
 import type { Subject } from 'rxjs';
 import { z } from 'zod';
+import type { AnyValue } from '../../domain/any-value.ts';
 import type { ExecId } from '../../domain/identity.ts';
 import { asRejection, isRejection, Rejection } from '../../domain/rejection.ts';
 import { withJoinedNamespaces } from '../../engine/ports/joined-namespaces.ts';
@@ -20,6 +21,7 @@ import {
   writePart,
 } from './bundle.ts';
 import { controlGroupOf } from './control-group.ts';
+import { metricsOf } from './metrics.ts';
 import { givePipes, ownerOf } from './pipe-owner.ts';
 import { probeBundle } from './probe.ts';
 import { endKept, purgeBundle } from './purge.ts';
@@ -45,6 +47,9 @@ const only = (what: string) => (): Promise<never> =>
       `${what} by a client of containerd's API needs a shim, and this container is kept by conmon; make it with a runtime such as io.containerd.runc.v2`,
     ),
   );
+
+const textOf = (value: AnyValue): string =>
+  'json' in value ? value.json : Buffer.from(value.base64, 'base64').toString();
 
 const sendSignal = (pid: number, signal: number): void => {
   try {
@@ -218,11 +223,15 @@ export const conmonRuntime = (
     closeStdin: async () => undefined,
     update: async (task, resources) =>
       tasks.runtimeOf(alive(task)).update(options.specification.resources(resources)),
-    updateOrdered: only('a change of limits'),
+    updateOrdered: async (task, resources) => tasks.runtimeOf(alive(task)).update(textOf(resources)),
     checkpoint: only('a checkpoint'),
     pids: async (task) => tasks.runtimeOf(alive(task)).pids(),
     processes: async (task) => (await tasks.runtimeOf(alive(task)).pids()).map((pid) => ({ pid })),
-    stats: only('a look at metrics'),
+    async stats(task) {
+      const group = controlGroupOf(tasks.bundleOf(alive(task)));
+      if (group !== undefined) return metricsOf(group);
+      throw new Rejection('unavailable', `${nameOf(task)} has no control group that can be found`);
+    },
     async delete(task, execId) {
       if (execId === undefined) return deleteTask(task);
       const directory = tasks.directoryOf(task, execId);
