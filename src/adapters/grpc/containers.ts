@@ -18,6 +18,9 @@ const logOptions = ({ follow, tail, sinceUs, untilUs }: LogsRequest) => ({
   }),
 });
 
+/** Containers in one answer of a streamed list. */
+const piece = 256;
+
 export const containersService = (api: ContainersApi, logger: Logger): Service<typeof Containers> => ({
   create: async ({ namespace, options }, context) => {
     const input = await newContainerOf(namespaceOf(namespace), options, resolver(api));
@@ -52,6 +55,13 @@ export const containersService = (api: ContainersApi, logger: Logger): Service<t
   list: async ({ namespace, all, filters, at }, { signal }) => {
     const options = { all, filters, ...present({ at: atOf(at) }) };
     return { containers: (await api.list(namespaceOf(namespace), options, signal)).map(containerMessage) };
+  },
+  listStream: async function* ({ namespace, all, filters, at }, { signal }) {
+    const options = { all, filters, ...present({ at: atOf(at) }) };
+    const found = await api.list(namespaceOf(namespace), options, signal);
+    for (let from = 0; from < found.length; from += piece) {
+      yield { containers: found.slice(from, from + piece).map(containerMessage) };
+    }
   },
   inspect: async (request, { signal }) => {
     const target = { ...targetOf(request), ...present({ at: atOf(request.at) }) };

@@ -1,3 +1,4 @@
+import type { Container } from '../../../gen/shiplog/v1/containers_pb.ts';
 import { shownAt } from '../moment.ts';
 import { type ContainerRow, containerRow } from '../output/container-rows.ts';
 import { formatHelp, printRows, type RowStyle } from '../output/rows.ts';
@@ -32,13 +33,15 @@ export const verb: Verb = {
           const { io, namespace, client, signal } = context;
           const { at, nowMs } = await shownAt(context, flags.at);
           const last = flags.latest ? 1 : flags.last;
-          const { containers } = await (await client()).containers.list(
+          const pieces = (await client()).containers.listStream(
             {
               ...{ namespace, all: (flags.all ?? false) || last !== undefined },
               ...{ filters: flags.filter ?? [], ...at },
             },
             { signal },
           );
+          const containers: Container[] = [];
+          for await (const piece of pieces) containers.push(...piece.containers);
           const newestFirst = containers.toSorted((a, b) => Number(b.createdUs - a.createdUs));
           const rows = newestFirst
             .slice(0, last ?? newestFirst.length)

@@ -13,45 +13,47 @@ const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
 
 describe('ps', () => {
   beforeEach(() => {
-    daemon.unary('Containers', 'list', () => ({
-      containers: [
-        {
-          id: 'a'.repeat(64),
-          name: 'old_job',
-          image: 'docker.io/library/debian:12',
-          args: ['sh', '-c', 'exit 3'],
-          createdUs: minutesAgo(180),
-          status: 'exited',
-          exitCode: 3,
-          exitedUs: minutesAgo(120),
-        },
-        {
-          id: 'b'.repeat(64),
-          name: 'web',
-          image: 'registry.example/web:1',
-          args: ['nginx'],
-          createdUs: minutesAgo(10),
-          startedUs: minutesAgo(9),
-          status: 'paused',
-        },
-        {
-          id: 'c'.repeat(64),
-          name: 'new',
-          image: 'x',
-          args: ['y'],
-          createdUs: minutesAgo(20),
-          status: 'created',
-        },
-        {
-          id: 'd'.repeat(64),
-          name: 'gone',
-          image: 'x',
-          args: ['y'],
-          createdUs: minutesAgo(999),
-          status: 'lost',
-        },
-      ],
-    }));
+    daemon.stream('Containers', 'listStream', () => [
+      {
+        containers: [
+          {
+            id: 'a'.repeat(64),
+            name: 'old_job',
+            image: 'docker.io/library/debian:12',
+            args: ['sh', '-c', 'exit 3'],
+            createdUs: minutesAgo(180),
+            status: 'exited',
+            exitCode: 3,
+            exitedUs: minutesAgo(120),
+          },
+          {
+            id: 'b'.repeat(64),
+            name: 'web',
+            image: 'registry.example/web:1',
+            args: ['nginx'],
+            createdUs: minutesAgo(10),
+            startedUs: minutesAgo(9),
+            status: 'paused',
+          },
+          {
+            id: 'c'.repeat(64),
+            name: 'new',
+            image: 'x',
+            args: ['y'],
+            createdUs: minutesAgo(20),
+            status: 'created',
+          },
+          {
+            id: 'd'.repeat(64),
+            name: 'gone',
+            image: 'x',
+            args: ['y'],
+            createdUs: minutesAgo(999),
+            status: 'lost',
+          },
+        ],
+      },
+    ]);
   });
 
   it('prints a table, newest first', async () => {
@@ -65,7 +67,7 @@ aaaaaaaaaaaa   debian:12                "sh -c 'exit 3'"   3 hours ago      Exit
 dddddddddddd   x                        "y"                16 hours ago     Lost                     gone
 `,
     );
-    expect(daemon.seen.get('Containers.list')).toMatchObject([
+    expect(daemon.seen.get('Containers.listStream')).toMatchObject([
       { namespace: 'default', all: true, filters: [] },
     ]);
   });
@@ -96,7 +98,7 @@ dddddddddddd   x                        "y"                16 hours ago     Lost
 
   it('hands filters and the namespace to the daemon', async () => {
     await runCli(daemon.address, ['-n', 'team', 'ps', '-f', 'status=exited', '--filter', 'label=a=b']);
-    expect(daemon.seen.get('Containers.list')).toMatchObject([
+    expect(daemon.seen.get('Containers.listStream')).toMatchObject([
       { namespace: 'team', all: false, filters: ['status=exited', 'label=a=b'] },
     ]);
   });

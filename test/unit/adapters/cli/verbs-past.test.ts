@@ -18,24 +18,26 @@ const said = 'as of position 4711, 2026-11-21T11:00:00.000000Z\n';
 
 describe('--at', () => {
   it('asks once what is meant, reads at that position, and counts times from there', async () => {
-    daemon.unary('Containers', 'list', () => ({
-      containers: [
-        { id: 'c'.repeat(64), name: 'web', status: 'running', startedUs: minutesBefore(5), image: 'x' },
-      ],
-    }));
+    daemon.stream('Containers', 'listStream', () => [
+      {
+        containers: [
+          { id: 'c'.repeat(64), name: 'web', status: 'running', startedUs: minutesBefore(5), image: 'x' },
+        ],
+      },
+    ]);
     const ran = await cli('ps', '--at', '1 hour ago', '--format', '{{.Names}} {{.Status}}');
     expect(ran).toEqual({ exitCode: 0, stdout: 'web Up 5 minutes\n', stderr: said });
     expect(daemon.seen.get('Resources.moment')).toMatchObject([
       { at: { moment: { case: 'timeUs', value: then } } },
     ]);
-    expect(daemon.seen.get('Containers.list')).toMatchObject([asked]);
+    expect(daemon.seen.get('Containers.listStream')).toMatchObject([asked]);
   });
 
   it('is not asked about where it is not given', async () => {
-    daemon.unary('Containers', 'list', () => ({ containers: [] }));
+    daemon.stream('Containers', 'listStream', () => [{ containers: [] }]);
     expect((await cli('ps')).stderr).toBe('');
     expect(daemon.seen.has('Resources.moment')).toBe(false);
-    expect(daemon.seen.get('Containers.list')?.[0]).not.toHaveProperty('at');
+    expect(daemon.seen.get('Containers.listStream')?.[0]).not.toHaveProperty('at');
   });
 
   it('shows images and tells why', async () => {
@@ -91,7 +93,7 @@ describe('--at', () => {
       stderr: 'shiplog: ps: position 9 is to come: the log ends at position 3\n',
     });
     expect(await cli('ps', '--at', 'soon')).toMatchObject({ exitCode: 125 });
-    expect(daemon.seen.has('Containers.list')).toBe(false);
+    expect(daemon.seen.has('Containers.listStream')).toBe(false);
   });
 });
 

@@ -146,6 +146,14 @@ describe('containers', () => {
     expect(execs[0]).toMatchObject({ id: 'exec-1', exitCode: 0 });
   });
 
+  it('lists in pieces what may be more than a message holds', async () => {
+    const all = { all: true, filters: ['status=exited'] };
+    const pieces = [];
+    for await (const { containers } of served.client.containers.listStream(all)) pieces.push(...containers);
+    expect(served.last('containers.list').input).toMatchObject(all);
+    expect(pieces).toEqual((await served.client.containers.list(all)).containers);
+  });
+
   it('shows processes and logs', async () => {
     const { processes } = await served.client.containers.top(web);
     expect(processes[0]).toMatchObject({ pid: 2, cpuUs: 1500n, rss: 4096n, args: ['sh'] });
