@@ -30,6 +30,9 @@ export const followGrowth = (fd: number, growth: LayerGrowth): Followed => {
   const out = new Socket({ fd: writeEnd, readable: false, writable: true });
   // The reader has gone: it says why itself.
   out.on('error', () => undefined);
+  const gone = new Promise<undefined>((resolve) => {
+    out.once('close', () => resolve(undefined));
+  });
   const written = (bytes: Buffer): Promise<void> =>
     new Promise((resolve) => {
       out.write(bytes, () => resolve());
@@ -39,7 +42,9 @@ export const followGrowth = (fd: number, growth: LayerGrowth): Followed => {
   const pump = async (): Promise<void> => {
     const buffer = Buffer.allocUnsafeSlow(CHUNK);
     for (let offset = 0; offset < growth.size; ) {
-      const there = await growth.beyond(offset);
+      // Whoever asks for the fault of a stream that was given up must not wait for what has yet to come.
+      const there = await Promise.race([growth.beyond(offset), gone]);
+      if (there === undefined) return;
       while (offset < there) {
         if (out.destroyed) return;
         const part = readAsync(fd, buffer, 0, CHUNK, null);
