@@ -47,6 +47,8 @@ export const startOurs = async (directory: string, more: readonly string[] = [])
   const client = connect({ address, client: 'shiplog-bench' });
   const { pid, stop } = await startDaemon(programs.shiplogd, [...daemonArguments(directory), ...more], {
     logFile: join(directory, 'shiplogd.log'),
+    // Without a saved state a log of hundreds of thousands of records is folded first.
+    readyMs: 180_000,
     ready: () =>
       client.system.version({}).then(
         () => true,
