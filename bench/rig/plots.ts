@@ -49,7 +49,8 @@ const limitOf = (bench: string, { name, unit }: Figure): number | undefined => {
 
 /** What is worth a plot: what bars judge by a ratio, or else everything that stood beside somebody. */
 const compared = (bench: string, { figures }: Report): readonly Figure[] => {
-  const beside = figures.filter(({ peer }) => peer !== undefined);
+  // There is no ratio to nothing.
+  const beside = figures.filter(({ ours, peer = [] }) => median(ours) > 0 && median(peer) > 0);
   const judged = beside.filter((figure) => limitOf(bench, figure) !== undefined);
   return judged.length > 0 ? judged : beside;
 };

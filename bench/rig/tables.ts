@@ -32,8 +32,11 @@ const peerCells = (figure: Figure, peerName: string | undefined): readonly strin
   if (peer === undefined) return ['', '', '', ''];
   const ratios = ratiosOf(ours, peer);
   const own = figure.peerName ?? 'containerd';
+  const beside = `${side(peer, unit)}${own === peerName ? '' : ` ${own}`}`;
+  // There is no ratio to nothing.
+  if (!ratios.every(Number.isFinite)) return [beside, '', '', fasterOf(figure) ?? ''];
   return [
-    `${side(peer, unit)}${own === peerName ? '' : ` ${own}`}`,
+    beside,
     (median(ours) / median(peer)).toFixed(2),
     `${quantile(ratios, 0.25).toFixed(2)}–${quantile(ratios, 0.75).toFixed(2)}`,
     fasterOf(figure) ?? '',

@@ -31,6 +31,7 @@ export const isShort = ({ state }: Verdict): boolean => state === 'short' || sta
 export const fasterOf = ({ ours, peer, peerName = 'containerd', unit }: Figure): string | undefined => {
   if (peer === undefined) return undefined;
   const ratio = median(ours) / median(peer);
+  if (Number.isNaN(ratio)) return 'even'; // Nothing by nothing.
   const ahead = isRate(unit) ? ratio : 1 / ratio;
   if (ahead > 0.98 && ahead < 1.02) return 'even';
   return ahead > 1 ? `Shiplog, ${ahead.toFixed(1)} ×` : `${peerName}, ${(1 / ahead).toFixed(1)} ×`;

@@ -58,4 +58,8 @@ describe('who is ahead', () => {
     expect(fasterOf(figure({ ours: [101], peer: [100] }))).toBe('even');
     expect(fasterOf(figure({}))).toBeUndefined();
   });
+
+  it('is nobody where both have none', () => {
+    expect(fasterOf(figure({ unit: '', ours: [0], peer: [0] }))).toBe('even');
+  });
 });
