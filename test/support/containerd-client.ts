@@ -42,7 +42,8 @@ import { makeTempDir } from './temp-dir.ts';
 
 export interface ContainerdHeaders {
   readonly namespace?: string;
-  readonly lease?: string;
+  /** One lease, or several: the first is the one that counts. */
+  readonly lease?: string | readonly string[];
   /** Position from which events are told. */
   readonly from?: bigint;
 }
@@ -58,7 +59,7 @@ export const containerdClient = <S extends ServiceDescriptor>(
   });
   const metadata = new Metadata();
   if (namespace !== '') metadata.set('containerd-namespace', namespace);
-  if (lease !== undefined) metadata.set('containerd-lease', lease);
+  for (const one of [lease ?? []].flat()) metadata.add('containerd-lease', one);
   if (from !== undefined) metadata.set('shiplog-from-position', String(from));
   const methods = serviceClient({ grpc, address, metadata }, service);
   return { ...methods, close: () => grpc.close() };

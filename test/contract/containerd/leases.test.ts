@@ -48,6 +48,14 @@ describe('a lease', () => {
     await expect(nowhere.list({})).rejects.toMatchObject({ code: 'failed-precondition' });
   });
 
+  it('is the first where a call names several, as a client does that has one within another', async () => {
+    await leases.create({ id: 'mine' });
+    await putBlob(served.client(Content, { lease: ['mine', 'gone'] }), 'child');
+    expect(await held('mine')).toContain(`content ${child}`);
+    const astray = putBlob(served.client(Content, { lease: ['gone', 'mine'] }), 'parent');
+    await expect(astray).rejects.toMatchObject({ code: 'not-found' });
+  });
+
   it('is found by filters', async () => {
     await leases.create({ id: 'one', labels: { team: 'a' } });
     await leases.create({ id: 'two', labels: { 'team.x/y': 'b' } });
