@@ -14,15 +14,18 @@ import { join } from 'node:path';
 
 /**
  * Programs of Debian's newest suite that tests use beside those of this machine's: containerd 2 with its client and shim,
- * a snapshotter of others, and a criu that works on newer kernels. They are unpacked into a folder of their own and never
+ * a docker that keeps its images in containerd, a snapshotter of others, and a criu that works on newer kernels. They are unpacked into a folder of their own and never
  * installed; apt checks their signatures as those of any package.
  */
 const folder = '/var/lib/shiplog-tests/newer-debian';
 const suite = 'unstable';
-/** Programs that run with this machine's libraries, or need none. */
+/** Programs, below `usr`, that run with this machine's libraries, or need none. */
 const packages = [
-  { name: 'containerd', programs: ['ctr', 'containerd', 'containerd-shim-runc-v2'] },
-  { name: 'soci-snapshotter', programs: ['soci-snapshotter-grpc'] },
+  { name: 'containerd', programs: ['bin/ctr', 'bin/containerd', 'bin/containerd-shim-runc-v2'] },
+  { name: 'docker.io', programs: ['sbin/dockerd'] },
+  { name: 'docker-cli', programs: ['bin/docker'] },
+  { name: 'docker-buildx', programs: ['libexec/docker/cli-plugins/docker-buildx'] },
+  { name: 'soci-snapshotter', programs: ['bin/soci-snapshotter-grpc'] },
 ];
 /** Programs with all that they link to, each in a folder of its own with a script of its name that starts it by its own ld.so. */
 const whole = [{ name: 'criu', program: 'usr/sbin/criu' }];
@@ -31,7 +34,7 @@ const scriptOf = (name) => join(folder, name, name);
 
 const missing = () => [
   ...packages
-    .filter(({ programs }) => !programs.every((program) => existsSync(join(folder, 'usr/bin', program))))
+    .filter(({ programs }) => !programs.every((program) => existsSync(join(folder, 'usr', program))))
     .map(({ name }) => name),
   ...whole.filter(({ name }) => !existsSync(scriptOf(name))).map(({ name }) => name),
 ];

@@ -1,17 +1,32 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Finished, RunOptions } from './daemon.ts';
 import { missingHere } from './machine.ts';
 
 /** Debian's client stands here; PATH may name another one first. */
-const client = '/usr/bin/docker';
+const debians: DockerPrograms = { client: '/usr/bin/docker', daemon: 'dockerd' };
+
+export interface DockerPrograms {
+  readonly client: string;
+  readonly daemon: string;
+  /** Folder with plugins of the client; without it, images are built by the daemon's classic builder. */
+  readonly plugins?: string;
+}
 
 /** Why dockerd can't be tried here, or undefined. */
 export const dockerdMissing = (): string | undefined =>
   missingHere({ root: true, programs: ['dockerd', 'runc', 'containerd-shim-runc-v2'] }) ??
-  (existsSync(client) ? undefined : `needs ${client}`);
+  (existsSync(debians.client) ? undefined : `needs ${debians.client}`);
 
 /** Whatever the host has of these is none of a private dockerd's business. */
 const apart = ['--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false'];
@@ -23,14 +38,30 @@ export class Dockerd {
   readonly address: string;
   readonly #directory: string;
   readonly #containerd: string;
+  readonly #programs: DockerPrograms;
+  readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | undefined;
 
-  constructor(directory: string, containerd: string) {
+  /** `configuration` is what its daemon.json says. */
+  constructor(
+    directory: string,
+    containerd: string,
+    {
+      programs = debians,
+      configuration = {},
+    }: { readonly programs?: DockerPrograms; readonly configuration?: object } = {},
+  ) {
     this.#directory = directory;
     this.#containerd = containerd;
+    this.#programs = programs;
     this.address = `unix://${join(directory, 'docker.sock')}`;
-    mkdirSync(directory, { recursive: true });
-    writeFileSync(join(directory, 'daemon.json'), '{}');
+    const clients = join(directory, 'client');
+    mkdirSync(clients, { recursive: true });
+    writeFileSync(join(directory, 'daemon.json'), JSON.stringify(configuration));
+    const { plugins } = programs;
+    if (plugins !== undefined) symlinkSync(plugins, join(clients, 'cli-plugins'));
+    const builder = plugins === undefined ? '0' : '1';
+    this.#env = { ...process.env, DOCKER_CONFIG: clients, DOCKER_BUILDKIT: builder };
   }
 
   /** What it has said. */
@@ -46,9 +77,8 @@ export class Dockerd {
       ...['--data-root', at('data'), '--exec-root', at('exec'), '--containerd', this.#containerd],
     ];
     const log = openSync(at('dockerd.log'), 'a');
-    const child = spawn('dockerd', [...places, ...apart, '--bridge=none', '--group=root', ...more], {
-      stdio: ['ignore', log, log],
-    });
+    const args = [...places, ...apart, '--bridge=none', '--group=root', ...more];
+    const child = spawn(this.#programs.daemon, args, { stdio: ['ignore', log, log] });
     closeSync(log);
     this.#child = child;
     for (const deadline = performance.now() + 30_000; performance.now() < deadline; await sleep(50)) {
@@ -73,9 +103,9 @@ export class Dockerd {
 
   /** Starts the client. */
   spawn(args: readonly string[], stdin: 'pipe' | 'ignore' = 'ignore'): ChildProcess {
-    return spawn(client, ['-H', this.address, ...args], {
+    return spawn(this.#programs.client, ['-H', this.address, ...args], {
       stdio: [stdin, 'pipe', 'pipe'],
-      env: { ...process.env, DOCKER_BUILDKIT: '0' },
+      env: this.#env,
     });
   }
 
@@ -99,7 +129,7 @@ export class Dockerd {
 
   /** Runs the client at a pseudo-terminal of this size, made by script(1). */
   onTerminal(line: string, { rows, columns }: { readonly rows: number; readonly columns: number }) {
-    const whole = `stty rows ${rows} cols ${columns}; ${client} -H ${this.address} ${line}`;
+    const whole = `stty rows ${rows} cols ${columns}; ${this.#programs.client} -H ${this.address} ${line}`;
     const child = spawn('script', ['-qec', whole, '/dev/null'], { stdio: ['pipe', 'pipe', 'pipe'] });
     return finished(child, 30_000);
   }
