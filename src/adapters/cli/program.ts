@@ -84,11 +84,16 @@ Examples:
 A thing is named by its id, the beginning of its id, or its name. 'shiplog VERB --help' tells more of a verb.
 `;
 
+/** As it is typed: `shiplog log head`. */
+const namesOf = (command: Command): string =>
+  command.parent === null ? command.name() : `${namesOf(command.parent)} ${command.name()}`;
+
 type Perform = (task: Task, command: Command) => Promise<void>;
 
 /** What a loaded verb takes and says, and the flags of every verb. */
 const describeVerb = (command: Command, verb: Verb, perform: Perform): void => {
   command.configureHelp({ sortOptions: false }).addHelpText('after', examplesOf(verb));
+  command.showHelpAfterError(`see '${namesOf(command)} --help'`);
   // The typed command is the same object; only its types know of the flags added so far.
   verb.declare(command as unknown as TypedCommand, (task) => perform(task, command));
   command.optionsGroup('Global options:');
@@ -141,7 +146,7 @@ export const makeProgram = ({ out, err, columns, perform, loaded }: ProgramOptio
       getErrHelpWidth: () => columns,
       outputError: (text, print) => print(text.replace(/^error: /, 'shiplog: ')),
     })
-    .showHelpAfterError("see 'shiplog --help' or 'shiplog VERB --help'")
+    .showHelpAfterError("see 'shiplog --help'")
     .addHelpText('after', rootExamples);
   for (const flag of [...globalFlags('program'), ...pastFlags()]) program.addOption(flag);
   for (const group of verbGroups) {

@@ -63,10 +63,11 @@ it('says its version', async () => {
 
 describe('a command line that cannot be meant', () => {
   it.each([
-    [['pss'], 1, /unknown command 'pss'\n\(Did you mean ps\?\)/],
+    [['pss'], 1, /unknown command 'pss'\n\(Did you mean ps\?\)\nsee 'shiplog --help'\n$/],
     [['ps', '--al'], 125, /unknown option '--al'\n\(Did you mean one of --all, --at\?\)/],
     [['tag', 'a'], 125, /missing required argument 'target'/],
-    [['ps', 'x'], 125, /too many arguments/],
+    [['ps', 'x'], 125, /too many arguments.*\nsee 'shiplog ps --help'\n$/],
+    [['log', 'head', 'x'], 125, /too many arguments.*\nsee 'shiplog log head --help'\n$/],
     [['completion', 'tcsh'], 125, /bash, zsh or fish/],
   ])('%j', async (argv, exitCode, says) => {
     const ran = await cli(...argv);
