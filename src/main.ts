@@ -7,6 +7,7 @@ import { type Invocation, parseArguments, programName } from './adapters/daemon/
 import { joinControlGroup } from './adapters/daemon/control-group.ts';
 import { setOomScore } from './adapters/daemon/oom-score.ts';
 import { preferEventLoop } from './adapters/daemon/prefer-event-loop.ts';
+import { dropProgramText } from './adapters/daemon/program-text.ts';
 import { createLogger } from './adapters/logging/logger.ts';
 import { createNotifier } from './adapters/systemd/notifier.ts';
 import { startDaemon } from './daemon.ts';
@@ -14,6 +15,9 @@ import { asRejection } from './domain/rejection.ts';
 
 /** EX_CONFIG of sysexits.h: starting again would not help, and systemd is told not to (packaging/shiplogd.service). */
 const FENCED_OUT = 78;
+
+/** Milliseconds after which a daemon has done what it does at its start. */
+const SETTLED_AFTER = 3000;
 
 const name = programName(process.argv[1], process.env.SHIPLOG_PROGRAM);
 // Of no concern to what the daemon starts.
@@ -64,6 +68,13 @@ const main = async (): Promise<void> => {
   });
   notifier.ready();
   logger.info('ready', { address: config.grpc.address, root: config.root, pid: process.pid });
+  setTimeout(() => {
+    try {
+      dropProgramText();
+    } catch (error) {
+      logger.warn('what only the start ran of the program stays in memory', { error });
+    }
+  }, SETTLED_AFTER).unref();
 
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
