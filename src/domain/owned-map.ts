@@ -86,6 +86,7 @@ class OwnedMap<V> extends PersistentMap<V> {
   give(): PersistentMap<V> {
     const { base, changed, gone } = this.#mine;
     this.#owned.newest = undefined;
+    if (base.size === 0) return PersistentMap.from(changed);
     let map = base;
     for (const key of gone) map = map.delete(key);
     for (const [key, value] of changed) map = map.set(key, value);

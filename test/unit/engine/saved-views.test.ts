@@ -6,6 +6,7 @@ import { memoryLog } from '../../../src/adapters/log-memory/memory-log.ts';
 import type { Envelope } from '../../../src/domain/envelope.ts';
 import type { Position } from '../../../src/domain/identity.ts';
 import { Ledger } from '../../../src/engine/ledger.ts';
+import type { Clock } from '../../../src/engine/ports/clock.ts';
 import type { Log } from '../../../src/engine/ports/log.ts';
 import type { Logger } from '../../../src/engine/ports/logger.ts';
 import { SavedViews } from '../../../src/engine/saved-views.ts';
@@ -75,20 +76,32 @@ const inHost = (use: (host: { readonly log: Log; readonly directory: string }) =
     await use({ log, directory });
   }, memoryFolder);
 
-const startOn = async (log: Log, directory: string, more: Partial<typeof options> = {}) => {
+const startOn = async (log: Log, directory: string, more: Partial<typeof options> = {}, time = clock) => {
   const store = await openCheckpoints(directory);
   const told = telling();
-  const saved = new SavedViews(log, store, clock, told.logger, { ...options, ...more });
+  const saved = new SavedViews(log, store, time, told.logger, { ...options, ...more });
   return { store, saved, ...told };
+};
+
+/** A clock that goes on by some microseconds each time somebody looks. */
+const slowClock = (step: number): Clock => {
+  let mono = 0;
+  return {
+    ...clock,
+    now: () => {
+      mono += step;
+      return { ...clock.now(), mono };
+    },
+  };
 };
 
 describe('a start', () => {
   it('folds everything where nothing is saved, saving on its way, and says how long it took', () =>
     inHost(async ({ log, directory }) => {
-      const { saved, store, infos } = await startOn(log, directory);
+      const { saved, store, infos } = await startOn(log, directory, {}, slowClock(0));
       const views = await saved.restore();
       expect(views.world.position).toBe(log.durable);
-      expect(store.list().length).toBeGreaterThanOrEqual(3);
+      expect(store.list().length).toBeGreaterThanOrEqual(2);
       expect(infos).toEqual([
         {
           message: 'the state was restored',
@@ -97,6 +110,25 @@ describe('a start', () => {
           ms: expect.any(Number),
         },
       ]);
+    }));
+
+  it('saves no more on its way than a tenth of its time is enough for', () =>
+    inHost(async ({ log, directory }) => {
+      // To save takes as long as to fold up to where it would be saved next.
+      const { saved, store } = await startOn(log, directory, {}, slowClock(1));
+      await saved.restore();
+      expect(store.list()).toHaveLength(1);
+    }));
+
+  it('goes on from what one saved that was cut off', () =>
+    inHost(async ({ log, directory }) => {
+      await (await startOn(log, directory)).saved.restore();
+      const { saved, store, infos } = await startOn(log, directory);
+      const [{ position: first } = { position: at(0) }] = store.list();
+      await saved.restore();
+      expect(infos).toMatchObject([{ checkpoint: String(first) }]);
+      expect(first).toBeGreaterThan(0n);
+      expect(first).toBeLessThan(log.durable);
     }));
 
   it('gives what a full replay gives, from any checkpoint there is', () =>
@@ -134,7 +166,8 @@ describe('a start', () => {
 describe('a checkpoint that does not fit is told of, removed and not used:', () => {
   it('one from beyond the end of the log, which was put back from an older copy', () =>
     inHost(async ({ log, directory }) => {
-      await (await startOn(log, directory)).saved.restore();
+      const first = await startOn(log, directory);
+      await first.saved.save(await first.saved.restore());
       const shorter = memoryLog();
       await appendAll(shorter, history.slice(0, 100));
       const { saved, store, warnings } = await startOn(shorter, directory);

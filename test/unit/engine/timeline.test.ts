@@ -6,6 +6,7 @@ import { memoryLog } from '../../../src/adapters/log-memory/memory-log.ts';
 import type { Recorded } from '../../../src/domain/envelope.ts';
 import { factOf } from '../../../src/engine/facts.ts';
 import { Ledger } from '../../../src/engine/ledger.ts';
+import type { Clock } from '../../../src/engine/ports/clock.ts';
 import type { Log } from '../../../src/engine/ports/log.ts';
 import type { Logger } from '../../../src/engine/ports/logger.ts';
 import { SavedViews } from '../../../src/engine/saved-views.ts';
@@ -15,6 +16,8 @@ import { at, inTemporaryDirectory, memoryFolder, readAll } from '../../support/l
 import { plain } from '../../support/plain.ts';
 
 const clock = createClock('boot-1');
+/** For it no save takes any time, so that a fold saves whenever it may. */
+const standing: Clock = { ...clock, now: () => ({ ...clock.now(), mono: 0 }) };
 const silent: Logger = {
   debug: () => undefined,
   info: () => undefined,
@@ -57,7 +60,7 @@ const withPast = (every: number, use: (past: Past) => Promise<void>) =>
     const read = { count: 0 };
     const log = counting(written, read);
     const options = { every, maxBytes: 1e9 };
-    const saved = new SavedViews(log, await openCheckpoints(directory), clock, silent, options);
+    const saved = new SavedViews(log, await openCheckpoints(directory), standing, silent, options);
     const ledger = await Ledger.open(log, clock, saved);
     const fold = (views: Views, event: Recorded) => evolveViews(views, factOf(event));
     const expected = (n: number) => plain(all.slice(0, n).reduce(fold, emptyViews));
