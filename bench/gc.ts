@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { mkdirSync, opendirSync } from 'node:fs';
+import { existsSync, mkdirSync, opendirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClock } from '../src/adapters/linux/clock.ts';
 import { createNames } from '../src/adapters/linux/names.ts';
@@ -15,15 +15,22 @@ import { connectBare } from './rig/bare-caller.ts';
 import type { Bench, Figure, Report } from './rig/figures.ts';
 import { fillLog } from './rig/fill-log.ts';
 import type { PlainEvent } from './rig/host-stories.ts';
-import { edgesOfImage, imageEvents, imageRemoved, recordEvents } from './rig/live-records.ts';
+import {
+  edgesOfImage,
+  type HeldBlobs,
+  heldBlobs,
+  imageEvents,
+  imageRemoval,
+  recordEvents,
+} from './rig/live-records.ts';
 import { startOurs } from './rig/ours.ts';
-import { withScratch } from './rig/scratch.ts';
+import { unsynced, withScratch } from './rig/scratch.ts';
 import { median } from './rig/statistics.ts';
 
 const namespace = 'bench';
 const writers = 8;
 
-/** A daemon that blobs are written to and collected by. */
+/** A daemon that blobs are collected by. */
 interface Side {
   readonly address: string;
   /** Where the bytes of its blobs are. */
@@ -58,15 +65,18 @@ interface Freed {
   readonly writes: readonly number[];
 }
 
-/** Ends a lease and waits until no bytes are left; somebody writes meanwhile. */
-const freeBlobs = async (side: Side, lease: string): Promise<Freed> => {
-  const caller = await connectBare(side.address, namespace);
+/**
+ * Ends a lease and waits until its bytes are gone; somebody writes meanwhile.
+ * @param holds whether some of them are left
+ */
+const freeBlobs = async (address: string, lease: string, holds: () => boolean): Promise<Freed> => {
+  const caller = await connectBare(address, namespace);
   let over = false;
-  const writing = writesOf(side, () => over);
+  const writing = writesOf(address, () => over);
   const started = performance.now();
   await caller.call(Leases.method.delete, { id: lease, sync: true });
   const answered = performance.now() - started;
-  while (holdsFiles(side.blobs)) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (holds()) await new Promise((resolve) => setTimeout(resolve, 5));
   const gone = performance.now() - started;
   over = true;
   caller.close();
@@ -85,7 +95,7 @@ const holdsFiles = (folder: string): boolean => {
 
 let written = 0;
 /** Makes leases, one after another. @returns how long each took, in milliseconds */
-const writesOf = async ({ address }: Side, over: () => boolean): Promise<readonly number[]> => {
+const writesOf = async (address: string, over: () => boolean): Promise<readonly number[]> => {
   const caller = await connectBare(address, namespace);
   const took: number[] = [];
   while (!over()) {
@@ -111,8 +121,9 @@ const besideContainerd = async (disk: string, rounds: number, blobs: number): Pr
   try {
     for (let round = 0; round < rounds; round += 1) {
       for (const side of ['ours', 'peer'] as const) {
-        await writeBlobs(sides[side], blobs, `lease-${round}`);
-        taken[side].push(await freeBlobs(sides[side], `lease-${round}`));
+        await unsynced(disk, () => writeBlobs(sides[side], blobs, `lease-${round}`));
+        const { address, blobs: folder } = sides[side];
+        taken[side].push(await freeBlobs(address, `lease-${round}`, () => holdsFiles(folder)));
       }
     }
   } finally {
@@ -128,6 +139,27 @@ const besideContainerd = async (disk: string, rounds: number, blobs: number): Pr
   ];
 };
 
+/** Whether one of some files is there; each is looked for until it is gone. */
+const someLeft = (files: readonly string[]): (() => boolean) => {
+  const left = [...files];
+  return () => {
+    for (let last = left.at(-1); last !== undefined && !existsSync(last); last = left.at(-1)) left.pop();
+    return left.length > 0;
+  };
+};
+
+/** The log and the bytes of a host with many records, and with blobs under some leases, as if it had made them. */
+const prepareMany = async (root: string, records: number, garbage: readonly HeldBlobs[]): Promise<void> => {
+  mkdirSync(root, { recursive: true, mode: 0o711 });
+  const log = await openFileLog({ directory: join(root, 'log') });
+  await fillLog(log, recordEvents(records));
+  for (const { events } of garbage) await fillLog(log, events);
+  await log.close();
+  for (const { bytes } of garbage) {
+    for (const [path, text] of bytes) writeFileSync(join(root, path), text);
+  }
+};
+
 /** Writes while a collection runs and while none does, on a host with many records. */
 const besideManyRecords = async (
   disk: string,
@@ -136,26 +168,26 @@ const besideManyRecords = async (
   rounds: number,
 ): Promise<readonly Figure[]> => {
   const directory = join(disk, 'many');
-  mkdirSync(join(directory, 'root'), { recursive: true, mode: 0o711 });
-  const log = await openFileLog({ directory: join(directory, 'root', 'log') });
-  await fillLog(log, recordEvents(records));
-  await log.close();
-  const ours = await startOurs(directory);
-  const side: Side = { address: ours.address, blobs: join(ours.root, 'content', 'blobs', 'sha256') };
+  const root = join(directory, 'root');
+  mkdirSync(join(root, 'content', 'blobs', 'sha256'), { recursive: true, mode: 0o711 });
+  const garbage = Array.from({ length: rounds + 1 }, (_, round) => heldBlobs(`many-${round}`, blobs));
+  await unsynced(disk, () => prepareMany(root, records, garbage));
+  const { address, stop } = await startOurs(directory);
   const runs: Freed[] = [];
   const quiet: (readonly number[])[] = [];
   try {
-    for (let round = -1; round < rounds; round += 1) {
-      await writeBlobs(side, blobs, `many-${round}`);
-      const freed = await freeBlobs(side, `many-${round}`);
+    for (const [round, { lease, bytes }] of garbage.entries()) {
+      const files = [...bytes.keys()].map((path) => join(root, path));
+      const freed = await freeBlobs(address, lease, someLeft(files));
       const until = performance.now() + freed.gone;
-      const alone = await writesOf(side, () => performance.now() > until);
-      if (round < 0) continue;
+      const alone = await writesOf(address, () => performance.now() > until);
+      // In the first all code runs for the first time.
+      if (round === 0) continue;
       runs.push(freed);
       quiet.push(alone);
     }
   } finally {
-    await ours.stop();
+    await stop();
   }
   const detail = `${blobs} blobs, ${records} live records`;
   const longest = (of: readonly (readonly number[])[]) => of.map((writes) => Math.max(...writes));
@@ -178,32 +210,30 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: ()
 const byEdges = async (disk: string, edges: number, rounds: number): Promise<number[]> => {
   const log = await openFileLog({ directory: join(disk, `edges-${edges}`) });
   const kept = Math.ceil(edges / edgesOfImage);
+  const freed = Array.from({ length: rounds + 1 }, (_, round) =>
+    Array.from({ length: imagesFreed }, (_, n) => `freed-${round}-${n}`),
+  );
   const events = function* (): Generator<PlainEvent, void> {
     for (let n = 0; n < kept; n += 1) yield* imageEvents(String(n), 5000);
+    for (const name of freed.flat()) yield* imageEvents(name);
   };
   await fillLog(log, events());
   const names = createNames();
+  const clock = createClock('bench');
   const cause = { actor: daemonActor(process.pid, process.execPath), correlation: names.sortable() };
+  const ledger = await Ledger.open(log, clock);
+  const times = { delay: 1000, interval: 60_000 };
+  const collector = new Collector(ledger, clock, names, silent, { actor: cause.actor, ...times });
   const spent: number[] = [];
-  for (let round = -1; round < rounds; round += 1) {
-    const freed = Array.from({ length: imagesFreed }, (_, n) => `freed-${round}-${n}`);
-    await fillLog(
-      log,
-      freed.flatMap((name) => [...imageEvents(name)]),
-    );
-    await fillLog(log, freed.map(imageRemoved));
-    const ledger = await Ledger.open(log, createClock('bench'));
-    const collector = new Collector(ledger, createClock('bench'), names, silent, {
-      actor: cause.actor,
-      delay: 1000,
-      interval: 60_000,
-    });
+  for (const [round, images] of freed.entries()) {
+    await ledger.dispatch(images.map(imageRemoval), cause);
     const before = process.cpuUsage();
     const removed = await collector.collect(cause);
     const { user, system } = process.cpuUsage(before);
     if (removed.length !== imagesFreed * edgesOfImage) throw new Error(`${removed.length} were removed`);
-    if (round >= 0) spent.push((user + system) / 1000);
+    if (round > 0) spent.push((user + system) / 1000);
   }
+  collector.stop();
   await log.close();
   return spent;
 };

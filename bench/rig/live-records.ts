@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
+import { join } from 'node:path';
 import { clientContainerEvents } from '../../src/domain/client-container.ts';
 import type { Actor, Envelope } from '../../src/domain/envelope.ts';
 import type { Timestamp } from '../../src/domain/identity.ts';
 import { gcLabels } from '../../src/domain/labels.ts';
-import { type DomainEvent, definitionOf, subjectOf } from '../../src/domain/world.ts';
+import { type Command, type DomainEvent, definitionOf, subjectOf } from '../../src/domain/world.ts';
 import { type PlainEvent, START, TICK } from './host-stories.ts';
 
 // Records that refer to one another, as events: what a collection must not have to look at.
@@ -53,10 +54,32 @@ export const imageEvents = (name: string, shared?: number): readonly PlainEvent[
 };
 
 /** Takes the name of such an image away, which frees its manifest and the layers that are its own. */
-export const imageRemoved = (name: string): PlainEvent => ({
-  type: 'image-removed',
-  data: { namespace, name: `bench.test/${name}:1`, target: targetOf(name) },
-});
+export const imageRemoval = (name: string): Command =>
+  ({ type: 'remove-image', namespace, name: `bench.test/${name}:1` }) as Command;
+
+/** Blobs that a lease alone keeps: their events, and their bytes by path below the daemon's root. */
+export interface HeldBlobs {
+  readonly lease: string;
+  readonly events: readonly PlainEvent[];
+  readonly bytes: ReadonlyMap<string, string>;
+}
+
+export const heldBlobs = (lease: string, count: number): HeldBlobs => {
+  const texts = Array.from({ length: count }, (_, n) => `blob ${n} of ${lease}`);
+  const events = texts.flatMap((text): readonly PlainEvent[] => {
+    const digest = digestOf(text);
+    const resource = { type: 'content', id: digest };
+    return [
+      { type: 'blob-committed', data: { namespace, digest, size: text.length, labels: {} } },
+      { type: 'lease-resource-added', data: { namespace, id: lease, resource } },
+    ];
+  });
+  const bytes = texts.map(
+    (text) => [join('content', 'blobs', 'sha256', hash('sha256', text, 'hex')), text] as const,
+  );
+  const made: PlainEvent = { type: 'lease-created', data: { namespace, id: lease, labels: {} } };
+  return { lease, events: [made, ...events], bytes: new Map(bytes) };
+};
 
 /** A container that a client described, with a small specification. */
 export const containerEvent = (id: string): PlainEvent => {

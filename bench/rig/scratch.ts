@@ -28,6 +28,20 @@ const mountDisk = async (kind: DiskKind, directory: string, disk: string): Promi
   await runProgram('mount', ['-o', 'loop', image, disk]);
 };
 
+/**
+ * Runs work that only prepares, on a disk of ext4 that meanwhile tells nobody to flush: thousands of small blobs would take
+ * minutes to write. Afterwards all is on stable storage, and syncs are what they were.
+ */
+export const unsynced = async (disk: string, prepare: () => Promise<void>): Promise<void> => {
+  await runProgram('mount', ['-o', 'remount,barrier=0', disk]);
+  try {
+    await prepare();
+  } finally {
+    await runProgram('mount', ['-o', 'remount,barrier=1', disk]);
+  }
+  await runProgram('sync', ['-f', disk]);
+};
+
 /** Processes that were just told to end may keep it busy for a moment. */
 const unmount = async (disk: string): Promise<void> => {
   for (let left = 100; ; left -= 1) {
