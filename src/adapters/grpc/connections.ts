@@ -1,12 +1,8 @@
 import type { Socket } from 'node:net';
-import {
-  experimental,
-  type Metadata,
-  type Server,
-  ServerCredentials,
-  ServerInterceptingCall,
-} from '@grpc/grpc-js';
+import { experimental, type Metadata, type Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Logger } from '../../engine/ports/logger.ts';
+import { aheadBytes, maxMessageBytes } from './limits.ts';
+import { NotingCall } from './noting-call.ts';
 import { type Peer, peerOf } from './peer.ts';
 
 /** Who made the call that brought these headers. */
@@ -19,61 +15,20 @@ export interface Connections {
   destroy(): void;
 }
 
-type NextCall = ConstructorParameters<typeof ServerInterceptingCall>[0];
-type Listener = Parameters<NextCall['start']>[0];
-
-/**
- * Notes the peer beside the headers of each call of one connection. The note is kept outside of them, by their identity,
- * so that nothing a client sends can pass for it. All else goes straight through: what the library builds for interceptors
- * takes its time with each message.
- */
-class NotingCall extends ServerInterceptingCall {
-  readonly #next: NextCall;
-  readonly #note: (metadata: Metadata) => void;
-
-  constructor(next: NextCall, note: (metadata: Metadata) => void) {
-    super(next);
-    this.#next = next;
-    this.#note = note;
-  }
-
-  override start(listener: Listener): void {
-    this.#next.start({
-      onReceiveMetadata: (metadata) => {
-        this.#note(metadata);
-        listener.onReceiveMetadata(metadata);
-      },
-      onReceiveMessage: (message) => listener.onReceiveMessage(message),
-      onReceiveHalfClose: () => listener.onReceiveHalfClose(),
-      onCancel: () => listener.onCancel(),
-    });
-  }
-
-  override sendMetadata(metadata: Metadata): void {
-    this.#next.sendMetadata(metadata);
-  }
-
-  override sendMessage(...message: Parameters<NextCall['sendMessage']>): void {
-    this.#next.sendMessage(...message);
-  }
-
-  override sendStatus(status: Parameters<NextCall['sendStatus']>[0]): void {
-    this.#next.sendStatus(status);
-  }
-}
-
 /**
  * Hands connections to the gRPC server, each with the peer that the kernel names for it (SO_PEERCRED). gRPC shows a
  * handler headers only and never the connection, so each connection gets an entrance of its own, whose interceptor knows
  * who came in by it.
+ * @param sendBytes the largest message that the server sends
  */
-export const connectionsInto = (grpc: Server, logger: Logger): Connections => {
+export const connectionsInto = (grpc: Server, logger: Logger, sendBytes = maxMessageBytes): Connections => {
+  const most = Math.min(aheadBytes, sendBytes);
   const peers = new WeakMap<Metadata, Peer>();
   const open = new Set<Socket>();
   const enter = (socket: Socket, peer: Peer): void => {
     const entrance = grpc.createConnectionInjector(
       experimental.createServerCredentialsWithInterceptors(ServerCredentials.createInsecure(), [
-        (_, call) => new NotingCall(call, (metadata) => peers.set(metadata, peer)),
+        (_, call) => new NotingCall(call, (metadata) => peers.set(metadata, peer), most),
       ]),
     );
     open.add(socket);

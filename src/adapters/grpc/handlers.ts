@@ -21,6 +21,8 @@ import { encoded, type ServiceDescriptor, streamsOf } from '../../client/grpc-se
 import { isRejection, Rejection } from '../../domain/rejection.ts';
 import type { Cause } from '../../engine/ports/cause.ts';
 import { methods } from '../../gen/methods.ts';
+import { Encoded } from './encoded.ts';
+import { sendAll, some } from './sending.ts';
 import type { Failure } from './status.ts';
 import { until } from './until.ts';
 
@@ -33,7 +35,10 @@ export interface CallContext {
   readonly header: (name: string) => string;
 }
 
-type Init = MessageInitShape<DescMessage>;
+type Init = MessageInitShape<DescMessage> | Encoded;
+
+/** An answer of one method. */
+type Answer<O extends DescMessage> = MessageInitShape<O> | Encoded<O>;
 
 type MethodHandler<M> = M extends {
   methodKind: infer Kind;
@@ -41,18 +46,12 @@ type MethodHandler<M> = M extends {
   output: infer O extends DescMessage;
 }
   ? Kind extends 'unary'
-    ? (request: MessageShape<I>, context: CallContext) => Promise<MessageInitShape<O>>
+    ? (request: MessageShape<I>, context: CallContext) => Promise<Answer<O>>
     : Kind extends 'server_streaming'
-      ? (
-          request: MessageShape<I>,
-          context: CallContext,
-        ) => AsyncIterable<MessageInitShape<O>> | Iterable<MessageInitShape<O>>
+      ? (request: MessageShape<I>, context: CallContext) => AsyncIterable<Answer<O>> | Iterable<Answer<O>>
       : Kind extends 'client_streaming'
-        ? (requests: AsyncIterable<MessageShape<I>>, context: CallContext) => Promise<MessageInitShape<O>>
-        : (
-            requests: AsyncIterable<MessageShape<I>>,
-            context: CallContext,
-          ) => AsyncIterable<MessageInitShape<O>>
+        ? (requests: AsyncIterable<MessageShape<I>>, context: CallContext) => Promise<Answer<O>>
+        : (requests: AsyncIterable<MessageShape<I>>, context: CallContext) => AsyncIterable<Answer<O>>
   : never;
 
 /**
@@ -102,84 +101,6 @@ export interface IncomingCall {
 
 /** @throws nothing: a caller that can't be told is answered through `refused` */
 export type OpenCalls = (call: IncomingCall) => OpenCall | { readonly refused: Failure };
-
-type Writable = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
-
-/** Resolves when the client has taken enough for more to be sent. */
-const drained = (call: Writable, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const go = (): void => {
-      call.off('drain', go);
-      signal.removeEventListener('abort', go);
-      resolve();
-    };
-    call.once('drain', go);
-    signal.addEventListener('abort', go, { once: true });
-    if (signal.aborted) go();
-  });
-
-/** Resolves when everything written has gone to the transport, or nobody is there to take it. */
-const flushed = (written: Promise<void>, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const go = (): void => {
-      signal.removeEventListener('abort', go);
-      resolve();
-    };
-    written.then(go);
-    signal.addEventListener('abort', go, { once: true });
-    if (signal.aborted) go();
-  });
-
-/**
- * Sends answers as fast as the client takes them; a slow one makes the source wait. A failure is told when the answers
- * before it have gone: it also breaks the reading of requests, and Node then destroys the call at once, with what still
- * waits in it. The status would be lost with that, and the client wait for ever.
- */
-const sendAll = async (
-  call: Writable,
-  answers: AsyncIterable<readonly Buffer[]>,
-  opened: OpenCall,
-): Promise<void> => {
-  const { signal } = opened.context;
-  let written = Promise.resolve();
-  const send = (answer: Buffer): boolean => {
-    let room = true;
-    written = new Promise((resolve) => {
-      room = call.write(answer, () => resolve());
-    });
-    return room;
-  };
-  try {
-    for await (const some of until(answers, signal)) {
-      for (const answer of some) if (!signal.aborted && !send(answer)) await drained(call, signal);
-    }
-    signal.throwIfAborted();
-    opened.settle();
-    call.end();
-  } catch (error) {
-    await flushed(written, signal);
-    opened.settle();
-    call.emit('error', opened.failure(error));
-  }
-};
-
-/** How many answers that are all there are made at a time. */
-const atOnce = 64;
-
-/** What one turn can send: of a source that must be waited for each item alone. */
-async function* some<T>(source: AsyncIterable<T> | Iterable<T>): AsyncGenerator<readonly T[]> {
-  if (Symbol.asyncIterator in source) {
-    for await (const one of source) yield [one];
-    return;
-  }
-  let items: T[] = [];
-  for (const one of source) {
-    if (items.push(one) < atOnce) continue;
-    yield items;
-    items = [];
-  }
-  yield items;
-}
 
 /** Messages of the client, each taken only when the last was dealt with. Leaving the loop early leaves the call open. */
 async function* received(
@@ -233,7 +154,8 @@ const methodOf = ({ descriptor, implementation }: ServedService, name: string) =
         );
       }
     },
-    encode: (init: Init): Buffer => encoded(output, create(output, init)),
+    encode: (init: Init): Buffer =>
+      init instanceof Encoded ? init.bytes : encoded(output, create(output, init)),
   };
 };
 

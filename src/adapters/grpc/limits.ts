@@ -18,6 +18,13 @@ export const maxClientNameLength = 256;
 /** Status messages are cut here: percent-encoded they must fit in the 64 KiB that HTTP/2 libraries allow for headers. */
 export const maxStatusLength = 4096;
 
+/**
+ * Answers of one call that count as sent before the kernel has taken them, in bytes, each with at least so many: what
+ * HTTP/2 is given to send at once, and what one turn of the event loop makes.
+ */
+export const aheadBytes = 64 * 1024;
+export const leastAheadBytes = 1024;
+
 /** Progress that waits for a slow client: distinct things told of, not messages; later news replaces earlier. */
 export const maxPendingProgress = 10_000;
 

@@ -69,7 +69,7 @@ export const serve = async ({
       'grpc.max_send_message_length': messageBytes.send,
     }),
   });
-  const connections = connectionsInto(grpc, logger);
+  const connections = connectionsInto(grpc, logger, messageBytes?.send);
   const calls = trackCalls({
     names,
     logger,

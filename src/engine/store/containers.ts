@@ -66,31 +66,13 @@ export const containerStore = ({ ledger, runner }: StoreParts): ContainerStore =
   };
 };
 
-// Whole literals: a list may be of a hundred thousand, and spreads take microseconds.
+/** A client's container is its own record: a list may be of a hundred thousand. */
 const recordOf = (container: Container): ContainerRecord => {
-  const { id, labels, snapshotter, snapshotKey, createdAt, updatedAt, runtime } = container;
-  if (container.made !== 'client') {
-    const { name } = runtime;
-    const imageName = container.image?.name ?? '';
-    return {
-      ...{ id, labels, snapshotter, snapshotKey, createdAt, updatedAt },
-      ...{ imageName, runtime: { name }, extensions: {} },
-    };
-  }
-  const { imageName, spec, extensions, sandbox } = container;
-  const known = {
-    id,
-    labels,
-    snapshotter,
-    snapshotKey,
-    createdAt,
-    updatedAt,
-    imageName,
-    runtime,
-    spec,
-    extensions,
-  };
-  return sandbox === undefined ? known : { ...known, sandbox };
+  if (container.made === 'client') return container;
+  const { id, labels, snapshotter, snapshotKey, createdAt, updatedAt } = container;
+  const imageName = container.image?.name ?? '';
+  const runtime = { name: container.runtime.name };
+  return { id, labels, snapshotter, snapshotKey, createdAt, updatedAt, imageName, runtime, extensions: {} };
 };
 
 const updateOf = (container: Container, { labels, extensions, ...rest }: ContainerChange): Command => {

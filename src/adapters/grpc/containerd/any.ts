@@ -34,8 +34,12 @@ export const anyValueOf = ({ typeUrl, value }: Pick<Any, 'typeUrl' | 'value'>, f
   return parse(AnyValue, kept, field);
 };
 
+/** The bytes of a value as the client gave them. */
+export const anyBytes = (value: AnyValue): Uint8Array =>
+  'json' in value ? Buffer.from(value.json) : Buffer.from(value.base64, 'base64');
+
 /** The value as the client gave it. */
 export const anyMessage = (value: AnyValue): { typeUrl: string; value: Uint8Array } => ({
   typeUrl: value.typeUrl,
-  value: 'json' in value ? Buffer.from(value.json) : Buffer.from(value.base64, 'base64'),
+  value: anyBytes(value),
 });

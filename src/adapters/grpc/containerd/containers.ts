@@ -1,4 +1,3 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AnyValue } from '../../../domain/any-value.ts';
 import { type ClientRecord, clientRecord } from '../../../domain/client-container.ts';
 import { ContainerId, Labels, type Namespace } from '../../../domain/identity.ts';
@@ -8,19 +7,16 @@ import type {
   ContainerStore,
 } from '../../../engine/ports/store/containers.ts';
 import type {
-  ContainerSchema,
   Containers,
   Container as WireContainer,
 } from '../../../gen/containerd/services/containers/v1/containers_pb.ts';
+import { Encoded } from '../encoded.ts';
 import type { Service } from '../handlers.ts';
 import { invalid, parse, present } from '../parse.ts';
-import { anyMessage, anyValueOf } from './any.ts';
+import { anyValueOf } from './any.ts';
+import { containerBytes } from './container-bytes.ts';
 import { labelChange } from './label-mask.ts';
 import { tenantOf } from './tenancy.ts';
-import { timestampOf } from './timestamp.ts';
-
-type ContainerInit = MessageInitShape<typeof ContainerSchema>;
-type AnyInit = ReturnType<typeof anyMessage>;
 
 export const idOf = (text: string, field = 'container.id'): ContainerId => parse(ContainerId, text, field);
 
@@ -61,32 +57,6 @@ const recordOf = (namespace: Namespace, message: WireContainer): ClientRecord =>
   return parse(clientRecord, given, 'container');
 };
 
-const extensionMessages = (extensions: ContainerRecord['extensions']): Record<string, AnyInit> => {
-  const messages: Record<string, AnyInit> = {};
-  for (const [name, value] of Object.entries(extensions)) messages[name] = anyMessage(value);
-  return messages;
-};
-
-// A whole literal: a list may be of a hundred thousand, and spreads take microseconds.
-const containerMessage = (record: ContainerRecord): ContainerInit => {
-  const { id, imageName, runtime, spec, snapshotter, snapshotKey, labels, extensions } = record;
-  const { name, options } = runtime;
-  const message: ContainerInit = {
-    id,
-    image: imageName,
-    snapshotter,
-    snapshotKey,
-    labels,
-    sandbox: record.sandbox ?? '',
-    runtime: options === undefined ? { name } : { name, options: anyMessage(options) },
-    extensions: extensionMessages(extensions),
-    createdAt: timestampOf(record.createdAt),
-    updatedAt: timestampOf(record.updatedAt),
-  };
-  if (spec !== undefined) message.spec = anyMessage(spec);
-  return message;
-};
-
 const prefix = 'extensions.';
 const isOther = (path: string): boolean =>
   ['spec', 'image', 'snapshotkey', 'snapshot_key', 'extensions'].includes(path) || path.startsWith(prefix);
@@ -123,18 +93,15 @@ const refuseImmutable = (before: ContainerRecord, message: WireContainer): void 
 };
 
 export const containersService = (store: ContainerStore): Service<typeof Containers> => ({
-  get: async ({ id }, call) => ({ container: containerMessage(store.get(tenantOf(call), idOf(id, 'id'))) }),
-  list: async ({ filters }, call) => ({
-    containers: [...store.list(tenantOf(call), filters)].map(containerMessage),
-  }),
+  get: async ({ id }, call) => new Encoded(containerBytes(store.get(tenantOf(call), idOf(id, 'id')))),
+  list: async ({ filters }, call) =>
+    new Encoded(Buffer.concat(Array.from(store.list(tenantOf(call), filters), containerBytes))),
   listStream: function* ({ filters }, call) {
-    for (const record of store.list(tenantOf(call), filters)) yield { container: containerMessage(record) };
+    for (const record of store.list(tenantOf(call), filters)) yield new Encoded(containerBytes(record));
   },
   create: async ({ container }, call) => {
     if (container === undefined) throw invalid('container', 'is missing');
-    return {
-      container: containerMessage(await store.create(recordOf(tenantOf(call), container), call)),
-    };
+    return new Encoded(containerBytes(await store.create(recordOf(tenantOf(call), container), call)));
   },
   update: async ({ container, updateMask }, call) => {
     if (container === undefined) throw invalid('container', 'is missing');
@@ -142,8 +109,7 @@ export const containersService = (store: ContainerStore): Service<typeof Contain
     const id = idOf(container.id);
     const paths = updateMask?.paths ?? [];
     if (paths.length === 0) refuseImmutable(store.get(namespace, id), container);
-    const changed = await store.update(namespace, id, changeOf(container, paths), call);
-    return { container: containerMessage(changed) };
+    return new Encoded(containerBytes(await store.update(namespace, id, changeOf(container, paths), call)));
   },
   delete: async ({ id }, call) => {
     await store.delete(tenantOf(call), idOf(id, 'id'), call);
