@@ -73,7 +73,11 @@ export const sendAll = async (
   const writing = writingTo(call);
   try {
     for await (const some of until(answers, signal)) {
-      for (const answer of some) if (!signal.aborted && !writing.send(answer)) await drained(call, signal);
+      for (const answer of some) {
+        if (writing.send(answer)) continue;
+        await drained(call, signal);
+        if (signal.aborted) break;
+      }
     }
     signal.throwIfAborted();
     opened.settle();

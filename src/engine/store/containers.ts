@@ -32,7 +32,7 @@ export const containerStore = ({ ledger, runner }: StoreParts): ContainerStore =
       );
       for (const container of found) {
         const record = recordOf(container);
-        if (matches(containerFields(record))) yield record;
+        if (filters.length === 0 || matches(containerFields(record))) yield record;
       }
     },
     create: async (record, { cause }) => {

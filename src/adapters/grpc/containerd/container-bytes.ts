@@ -14,23 +14,41 @@ const text = (writer: BinaryWriter, field: number, value: string): void => {
   if (value !== '') writer.tag(field, LengthDelimited).string(value);
 };
 
+/** Bytes of texts that many containers have in common: names of runtimes, types and labels. */
+const known = new Map<string, Uint8Array>();
+const mostKnown = 256;
+const utf8 = new TextEncoder();
+
+const common = (value: string): Uint8Array => {
+  const seen = known.get(value);
+  if (seen !== undefined) return seen;
+  const bytes = utf8.encode(value);
+  if (known.size >= mostKnown) known.clear();
+  known.set(value, bytes);
+  return bytes;
+};
+
+const commonText = (writer: BinaryWriter, field: number, value: string): void => {
+  if (value !== '') writer.tag(field, LengthDelimited).bytes(common(value));
+};
+
 const within = (writer: BinaryWriter, field: number): BinaryWriter =>
   writer.tag(field, LengthDelimited).fork();
 
 const any = (writer: BinaryWriter, field: number, value: AnyValue): void => {
   within(writer, field);
-  text(writer, 1, value.typeUrl);
+  commonText(writer, 1, value.typeUrl);
   const bytes = anyBytes(value);
   if (bytes.length > 0) writer.tag(2, LengthDelimited).bytes(bytes);
   writer.join();
 };
 
-const time = (writer: BinaryWriter, field: number, us: Timestamp): void => {
+const timeBytes = (us: Timestamp): Uint8Array => {
   const { seconds, nanos } = timestampOf(us);
-  within(writer, field);
+  const writer = new BinaryWriter();
   if (seconds !== 0n) writer.tag(1, Varint).int64(seconds);
   if (nanos !== 0) writer.tag(2, Varint).int32(nanos);
-  writer.join();
+  return writer.finish();
 };
 
 /**
@@ -38,27 +56,28 @@ const time = (writer: BinaryWriter, field: number, us: Timestamp): void => {
  * several after one another are what a list does.
  */
 export const containerBytes = (record: ContainerRecord): Uint8Array => {
-  const { runtime, spec, labels, extensions } = record;
+  const { runtime, spec, labels, extensions, createdAt, updatedAt } = record;
   const writer = within(new BinaryWriter(), 1);
   text(writer, 1, record.id);
   for (const name of Object.keys(labels)) {
-    within(writer, 2).tag(1, LengthDelimited).string(name);
+    within(writer, 2).tag(1, LengthDelimited).bytes(common(name));
     writer
       .tag(2, LengthDelimited)
       .string(labels[name] ?? '')
       .join();
   }
-  text(writer, 3, record.imageName);
-  text(within(writer, 4), 1, runtime.name);
+  commonText(writer, 3, record.imageName);
+  commonText(within(writer, 4), 1, runtime.name);
   if (runtime.options !== undefined) any(writer, 2, runtime.options);
   writer.join();
   if (spec !== undefined) any(writer, 5, spec);
-  text(writer, 6, record.snapshotter);
+  commonText(writer, 6, record.snapshotter);
   text(writer, 7, record.snapshotKey);
-  time(writer, 8, record.createdAt);
-  time(writer, 9, record.updatedAt);
+  const created = timeBytes(createdAt);
+  writer.tag(8, LengthDelimited).bytes(created);
+  writer.tag(9, LengthDelimited).bytes(updatedAt === createdAt ? created : timeBytes(updatedAt));
   for (const [name, value] of Object.entries(extensions)) {
-    within(writer, 10).tag(1, LengthDelimited).string(name);
+    within(writer, 10).tag(1, LengthDelimited).bytes(common(name));
     any(writer, 2, value);
     writer.join();
   }
