@@ -66,7 +66,7 @@ describe('answers of a call', () => {
   it('go before the status', () => {
     const { call, send, heard } = held();
     send(1);
-    call.sendStatus({ code: 0 });
+    call.sendStatus({ code: 0, details: '' });
     expect(heard).toEqual(['message of 1', 'status']);
   });
 });
