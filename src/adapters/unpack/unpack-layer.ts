@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { offsetOf } from '../syscalls/pipe.ts';
 import { blameFor } from './blame.ts';
 import type { TarEntry } from './entry.ts';
+import { EntryWriter } from './entry-writer.ts';
 import type { UnpackJob, UnpackOutcome } from './job.ts';
 import { LayerError } from './layer-error.ts';
-import { LayerWriter } from './layer-writer.ts';
+import { LayerPlace } from './layer-place.ts';
 import { checkSize } from './limits.ts';
 import { LowerTrees } from './lower-trees.ts';
 import { measureTree } from './measure-tree.ts';
@@ -12,7 +13,7 @@ import { NeedsParentsSignal } from './needs-parents.ts';
 import { readSource } from './read-source.ts';
 import { emptyDirectory } from './remove-tree.ts';
 import { TarParser, type TarSink } from './tar-parser.ts';
-import { TreeWriter } from './tree-writer.ts';
+import { TreePlace } from './tree-place.ts';
 import { UsageCount } from './usage-count.ts';
 
 class CancelledSignal extends Error {}
@@ -51,13 +52,10 @@ class Watched implements TarSink {
   }
 }
 
-/** What both writers have. */
-type Writer = Pick<LayerWriter, 'entry' | 'data' | 'end' | 'finish' | 'release' | 'current'>;
-
 /** Reads it all: the digest is over the whole stream, what follows the archive's end included. */
 const extract = async (
   job: UnpackJob,
-  writer: Writer,
+  writer: EntryWriter,
   progress: (bytesRead: number) => void,
   ended: () => void,
 ): Promise<{ sha256: string; size: number }> => {
@@ -91,7 +89,7 @@ export const unpackLayer = async (
 ): Promise<UnpackOutcome> => {
   const usage = new UsageCount(job.blockSize);
   const lower = job.parents === undefined ? undefined : new LowerTrees(job.parents);
-  const writer: Writer = job.onto === 'tree' ? new TreeWriter() : new LayerWriter(lower, usage);
+  const writer = new EntryWriter(job.onto === 'tree' ? new TreePlace() : new LayerPlace(lower, usage));
   let sourceEnded = false;
   try {
     const found = await extract(job, writer, progress, () => {

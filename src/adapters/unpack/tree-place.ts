@@ -1,24 +1,20 @@
-import { closeSync, constants, lstatSync, readdirSync, type Stats, writeSync } from 'node:fs';
+import { lstatSync, readdirSync, type Stats } from 'node:fs';
 import { link, mkdir, symlink, unlink } from '../syscalls/entries.ts';
-import { deviceNumber, FileType, mknod } from '../syscalls/node.ts';
-import { open } from '../syscalls/open.ts';
+import { deviceNumber, mknod } from '../syscalls/node.ts';
 import { fchown, lchown } from '../syscalls/ownership.ts';
 import { listXattrs, removeXattr } from '../syscalls/xattr.ts';
 import type { TarEntry } from './entry.ts';
+import { createFile, type EntryPlace, nodeTypes } from './entry-writer.ts';
 import { cname } from './layer-directories.ts';
 import { LayerError, shownName } from './layer-error.ts';
 import { metadataOf } from './lower-trees.ts';
 import { finishFile, finishPath, finishSymlink, mayCarry } from './metadata.ts';
-import { baseOf, cleanName, joinName, kindOfName, parentOf } from './names.ts';
+import { baseOf, cleanName, joinName, parentOf } from './names.ts';
 import { removeTree } from './remove-tree.ts';
-import type { TarSink } from './tar-parser.ts';
 import { TreeFolders } from './tree-folders.ts';
 
-const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 /** Until all is in place only we may look, and no set-group-id bit hands its group down. */
 const WHILE_UNPACKING = 0o700;
-
-const nodeTypes = { character: FileType.character, block: FileType.block, fifo: FileType.fifo } as const;
 
 const bytesOf = (name: string): Buffer => Buffer.from(name === '' ? '.' : name, 'latin1');
 const statOf = (name: string): Stats | undefined => lstatSync(bytesOf(name), { throwIfNoEntry: false });
@@ -31,45 +27,23 @@ const dropInherited = (target: Buffer | number): void => {
 };
 
 /**
- * Lays a layer over a tree that may hold files, below the root of the thread, which must have a umask of 0, as root. As
- * containerd's: names that are there are replaced, directories merged; a whiteout removes, and speaks, as in
- * {@link file://./layer-writer.ts}, of what was there before the layer only.
+ * A tree that may hold files: the root of the thread, which must have a umask of 0, as root. As containerd's: names that
+ * are there are replaced, directories merged; a whiteout removes, and speaks, as in {@link file://./layer-place.ts}, of what
+ * was there before the layer only.
  */
-export class TreeWriter implements TarSink {
+export class TreePlace implements EntryPlace {
   readonly #folders = new TreeFolders();
   /** Names that this layer has brought; directories with what they are to be like in the end. */
   readonly #brought = new Map<string, TarEntry>();
-  #fd = -1;
-  #entry: TarEntry | undefined;
 
-  get current(): string {
-    return this.#entry === undefined ? '' : shownName(this.#entry.name);
+  resolve(parent: string): string {
+    return this.#folders.resolve(parent);
   }
 
-  entry(entry: TarEntry): void {
-    this.#entry = entry;
-    const name = cleanName(entry.name);
-    // the root's own metadata is the snapshotter's; containerd passes over it too
-    if (name === '') return;
-    const meaning = kindOfName(name);
-    if (meaning.kind === 'ignored') return;
-    const folder = this.#folders.resolve(parentOf(name));
-    if (meaning.kind === 'opaque') this.#clear(folder);
-    else if (meaning.kind === 'whiteout') this.#whiteout(joinName(folder, meaning.hidden));
-    else this.#put(joinName(folder, baseOf(name)), entry);
-  }
-
-  data(bytes: Buffer): void {
-    if (this.#fd < 0) return;
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at, bytes.length - at);
-  }
-
-  end(): void {
-    if (this.#fd < 0 || this.#entry === undefined) return;
-    fchown(this.#fd, this.#entry.uid, this.#entry.gid);
-    dropInherited(this.#fd);
-    finishFile(this.#fd, this.#entry);
-    this.release();
+  filled(fd: number, entry: TarEntry): void {
+    fchown(fd, entry.uid, entry.gid);
+    dropInherited(fd);
+    finishFile(fd, entry);
   }
 
   /** Sets what must come last: every new name in a directory changes its time. */
@@ -83,23 +57,18 @@ export class TreeWriter implements TarSink {
     }
   }
 
-  release(): void {
-    if (this.#fd >= 0) closeSync(this.#fd);
-    this.#fd = -1;
-  }
-
   /** Takes away what the layer has not brought. */
-  #clear(folder: string): void {
+  opaque(folder: string): void {
     for (const child of readdirSync(bytesOf(folder), { encoding: 'latin1' })) {
-      this.#whiteout(joinName(folder, child));
+      this.whiteout(joinName(folder, child));
     }
   }
 
-  #whiteout(name: string): void {
+  whiteout(name: string): void {
     const stat = statOf(name);
     if (stat === undefined) return;
     if (!this.#brought.has(name)) this.#remove(name, stat);
-    else if (stat.isDirectory()) this.#clear(name);
+    else if (stat.isDirectory()) this.opaque(name);
   }
 
   #remove(name: string, stat: Stats): void {
@@ -115,57 +84,54 @@ export class TreeWriter implements TarSink {
     }
   }
 
-  #put(name: string, entry: TarEntry): void {
-    const path = cname(name);
-    const { type } = entry;
+  put(name: string, entry: TarEntry): number | undefined {
     const before = statOf(name);
-    if (type === 'directory' && before?.isDirectory()) {
-      this.#folders.note(name);
-      this.#brought.set(name, entry);
-      return;
-    }
-    if (type === 'hardlink') this.#link(name, path, entry, before);
-    else {
-      if (before !== undefined) this.#remove(name, before);
-      this.#make(path, name, entry);
-    }
+    const fd = this.#make(name, entry, before);
     this.#brought.set(name, entry);
+    return fd;
   }
 
-  #make(path: Buffer, name: string, entry: TarEntry): void {
+  #make(name: string, entry: TarEntry, before: Stats | undefined): number | undefined {
+    const path = cname(name);
     const { type } = entry;
+    const merged = type === 'directory' && before?.isDirectory() === true;
+    // What a link is to may be what stands in its place: that is looked at first.
+    if (before !== undefined && !merged && type !== 'hardlink') this.#remove(name, before);
     switch (type) {
       case 'directory':
-        mkdir(path, WHILE_UNPACKING);
+        if (!merged) mkdir(path, WHILE_UNPACKING);
         this.#folders.note(name);
-        return;
+        return undefined;
       case 'file':
-        this.#fd = open(path, CREATE, entry.mode & 0o777);
-        return;
+        return createFile(path, entry);
       case 'symlink':
         symlink(cname(entry.linkName), path);
         lchown(path, entry.uid, entry.gid);
         finishSymlink(path, entry);
-        return;
+        return undefined;
       case 'hardlink':
-        return;
+        return this.#link(name, entry, before);
       default: {
         const device = type === 'fifo' ? 0n : deviceNumber(entry.deviceMajor, entry.deviceMinor);
         mknod(path, nodeTypes[type] | (entry.mode & 0o777), device);
         dropInherited(path);
         finishPath(path, entry, metadataOf(lstatSync(bytesOf(name), { bigint: true })));
+        return undefined;
       }
     }
   }
 
-  #link(name: string, path: Buffer, entry: TarEntry, before: Stats | undefined): void {
+  #link(name: string, entry: TarEntry, before: Stats | undefined): undefined {
     const wanted = cleanName(entry.linkName);
     const target = joinName(this.#folders.resolve(parentOf(wanted)), baseOf(wanted));
     const there = statOf(target);
     if (target === name || there === undefined || there.isDirectory()) {
-      throw new LayerError(`hard link '${this.current}' to '${shownName(wanted)}', which is no other file`);
+      throw new LayerError(
+        `hard link '${shownName(entry.name)}' to '${shownName(wanted)}', which is no other file`,
+      );
     }
     if (before !== undefined) this.#remove(name, before);
+    const path = cname(name);
     link(cname(target), path);
     const stat = lstatSync(bytesOf(name), { bigint: true });
     if (stat.isSymbolicLink()) finishSymlink(path, entry);
