@@ -1,9 +1,9 @@
-import type { ChildProcess } from 'node:child_process';
 import { type FSWatcher, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Rejection } from '../../domain/rejection.ts';
 import type { Logger } from '../../engine/ports/logger.ts';
 import type { Exit } from '../../engine/ports/runtime.ts';
+import type { Child } from '../syscalls/child.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { readExit, readKeeper, readPid, readProcess, type StreamSettings } from './bundle.ts';
 import { Hub } from './hub.ts';
@@ -48,11 +48,10 @@ export class Held {
   }
 
   /** Takes up one that was started just now. */
-  begin(child: ChildProcess): void {
+  begin(child: Child): void {
     this.#known = true;
-    child.once('exit', () => this.#settle());
-    // Its exit may have been told before anybody listened.
-    if (child.exitCode !== null || child.signalCode !== null) this.#settle();
+    const settle = (): void => this.#settle();
+    child.ended.then(settle, settle);
   }
 
   /** Takes up one that an earlier daemon started. */

@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
 import { z } from 'zod';
 import { Rejection } from '../../domain/rejection.ts';
+import { type Child, startChild } from '../syscalls/child.ts';
+import { streamPair } from '../syscalls/stream-pair.ts';
 import { writePart } from './bundle.ts';
 import { commandEnvironment, reasonOf } from './command.ts';
 import { type ProcessIdentity, statusOf } from './process-identity.ts';
@@ -30,7 +31,7 @@ export interface ConmonJob {
 }
 
 export interface StartedConmon {
-  readonly child: ChildProcess;
+  readonly child: Child;
   readonly keeper: ProcessIdentity;
   /** The process that it keeps. */
   readonly pid: number;
@@ -48,7 +49,7 @@ const descriptors = { words: 3, start: 4 } as const;
 /** What conmon says before it lets go of its standard error; then only its words count. */
 const complaintsFile = 'complaints';
 
-async function* wordsOf(pipe: Readable): AsyncGenerator<z.infer<typeof Word>, undefined> {
+async function* wordsOf(pipe: Socket): AsyncGenerator<z.infer<typeof Word>, undefined> {
   let rest = '';
   for await (const text of pipe.setEncoding('utf8')) {
     const lines = (rest + String(text)).split('\n');
@@ -58,71 +59,80 @@ async function* wordsOf(pipe: Readable): AsyncGenerator<z.infer<typeof Word>, un
   return undefined;
 }
 
-const begin = (job: ConmonJob): ChildProcess => {
+interface Begun {
+  readonly child: Child;
+  /** Our ends of its pipes. */
+  readonly told: Socket;
+  readonly start: Socket;
+}
+
+/** @throws Rejection `unavailable` where conmon can't be run */
+const begin = (job: ConmonJob): Begun => {
   const complaints = openSync(join(job.directory, complaintsFile), 'w', 0o600);
+  const told = streamPair();
+  const apart = job.attachable ? undefined : streamPair();
   const { words } = descriptors;
   const start = job.attachable ? words : descriptors.start;
-  const child = spawn(job.binary, job.args, {
-    cwd: job.directory,
-    env: {
-      ...commandEnvironment(),
-      // Times in the log with the offset +00:00; and no socket of a terminal in a folder that all may write to.
-      TZ: 'UTC',
-      TMPDIR: '.',
-      _OCI_SYNCPIPE: String(words),
-      _OCI_STARTPIPE: String(start),
-      ...(job.attachable ? { _OCI_ATTACHPIPE: String(words) } : {}),
-    },
-    // Its own session, so that no signal to the daemon's reaches it.
-    detached: true,
-    stdio: ['ignore', 'ignore', complaints, 'pipe', ...(job.attachable ? [] : (['pipe'] as const))],
-  });
-  closeSync(complaints);
-  child.unref();
-  return child;
+  try {
+    const child = startChild({
+      binary: job.binary,
+      args: job.args,
+      cwd: job.directory,
+      env: {
+        ...commandEnvironment(),
+        // Times in the log with the offset +00:00; and no socket of a terminal in a folder that all may write to.
+        TZ: 'UTC',
+        TMPDIR: '.',
+        _OCI_SYNCPIPE: String(words),
+        _OCI_STARTPIPE: String(start),
+        ...(job.attachable ? { _OCI_ATTACHPIPE: String(words) } : {}),
+      },
+      descriptors: ['ignore', 'ignore', complaints, told.theirs, ...(apart ? [apart.theirs] : [])],
+    });
+    // A conmon that is gone ends its words, and that is told.
+    apart?.ours.on('error', () => told.ours.destroy());
+    return { child, told: told.ours, start: (apart ?? told).ours };
+  } catch (cause) {
+    for (const pair of [told, apart]) pair?.ours.destroy();
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Rejection('unavailable', `cannot run conmon: ${why}`, { cause });
+  } finally {
+    for (const fd of [complaints, told.theirs, apart?.theirs]) if (fd !== undefined) closeSync(fd);
+  }
 };
 
-const endOf = (child: ChildProcess, directory: string): Promise<string> =>
-  new Promise((resolve, reject) => {
-    child.once('error', (cause) =>
-      reject(new Rejection('unavailable', `cannot run conmon: ${cause.message}`, { cause })),
-    );
-    child.once('exit', (code, signal) => {
-      const path = join(directory, complaintsFile);
-      const complaints = existsSync(path) ? readFileSync(path, 'utf8').slice(0, 4096) : '';
-      resolve(`conmon ended (${signal ?? `exit code ${code}`}) ${complaints}`.trim());
-    });
-  });
+/** How conmon ended, and what it said. */
+const endOf = async (child: Child, directory: string): Promise<string> => {
+  const { code, signal } = await child.ended;
+  const path = join(directory, complaintsFile);
+  const complaints = existsSync(path) ? readFileSync(path, 'utf8').slice(0, 4096) : '';
+  return `conmon ended (${signal ?? `exit code ${code}`}) ${complaints}`.trim();
+};
 
 /**
  * Starts conmon, and through it the process.
  * @throws StartFailure where the OCI runtime would not; Rejection `unavailable`, `deadline-exceeded` (conmon is killed)
  */
 export const startConmon = async (job: ConmonJob): Promise<StartedConmon> => {
-  const child = begin(job);
+  const { child, told, start } = begin(job);
+  // Told by whoever races it below.
   const ended = endOf(child, job.directory);
-  ended.catch(() => undefined); // told by whoever races it below
-  const pipes: readonly (Readable | Writable | null | undefined)[] = child.stdio;
-  const [told, start] = [
-    pipes[descriptors.words],
-    pipes[job.attachable ? descriptors.words : descriptors.start],
-  ];
+  ended.catch(() => undefined);
   let late = false;
   const timer = setTimeout(() => {
     late = true;
     child.kill('SIGKILL');
   }, job.timeoutMs);
   try {
-    const keeper = keeperOf(child, await startedOr(ended, child));
+    const keeper = keeperOf(child);
     writePart(job.directory, 'keeper', keeper);
     await job.ready;
-    if (!told || !('read' in told)) throw new Rejection('internal', 'conmon was started without its pipes');
     const words = wordsOf(told);
-    release(start);
+    start.write('.');
     if (job.attachable) {
       await wordOr(words, ended, () => late, job);
       job.attachable(keeper.pid);
-      release(start);
+      start.write('.');
     }
     const { data, message } = await wordOr(words, ended, () => late, job);
     if (data <= 0) throw startFailure(reasonOf(message ?? '') || 'the OCI runtime gave no reason');
@@ -132,24 +142,14 @@ export const startConmon = async (job: ConmonJob): Promise<StartedConmon> => {
     throw error;
   } finally {
     clearTimeout(timer);
-    for (const pipe of [told, start]) pipe?.destroy();
+    for (const pipe of [told, start]) pipe.destroy();
   }
 };
 
-const startedOr = async (ended: Promise<string>, child: ChildProcess): Promise<number> => {
-  if (child.pid !== undefined) return child.pid;
-  // The error event says why.
-  throw new Rejection('unavailable', await ended);
-};
-
-const keeperOf = (child: ChildProcess, pid: number): ProcessIdentity => {
+const keeperOf = ({ pid }: Child): ProcessIdentity => {
   const status = statusOf(pid);
-  if (status === undefined) throw new Rejection('unavailable', `conmon ${child.pid} ended at once`);
+  if (status === undefined) throw new Rejection('unavailable', `conmon ${pid} ended at once`);
   return { pid, started: status.started };
-};
-
-const release = (pipe: Readable | Writable | null | undefined): void => {
-  if (pipe && 'write' in pipe) pipe.write('.');
 };
 
 /** The next word of conmon's, or why there will be none. */

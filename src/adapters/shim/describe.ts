@@ -2,7 +2,7 @@ import type { AnyValue } from '../../domain/any-value.ts';
 import { RuntimeInfoSchema } from '../../gen/containerd/types/introspection_pb.ts';
 import { anyOf } from './any.ts';
 import { anyBytes } from './runc-options.ts';
-import { findShim, runToEnd } from './shim-binary.ts';
+import { findShim, runHelper } from './shim-binary.ts';
 
 /** How long a shim may take to tell of itself (milliseconds). */
 const patience = 10_000;
@@ -14,13 +14,13 @@ const patience = 10_000;
  * @throws Rejection `not-found`, `invalid-argument` for the runtime; `unavailable` with the shim's words where it fails
  */
 export const describeRuntime = async (runtime: string, options?: AnyValue): Promise<AnyValue> => {
-  const binary = await findShim(runtime, process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin');
-  const said = await runToEnd({
+  const binary = findShim(runtime, process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin');
+  const said = await runHelper({
     binary,
     args: ['-info'],
     cwd: '/',
     env: process.env,
-    stdin: options === undefined ? new Uint8Array() : anyBytes(anyOf(options)),
+    input: options === undefined ? new Uint8Array() : anyBytes(anyOf(options)),
     timeoutMs: patience,
   });
   return { typeUrl: RuntimeInfoSchema.typeName, base64: said.toString('base64') };

@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Rejection } from '../../domain/rejection.ts';
@@ -63,23 +63,23 @@ const jsonOf = (text: string): unknown => {
   }
 };
 
-export const writeEndpoint = async (bundle: string, endpoint: Endpoint): Promise<void> => {
+export const writeEndpoint = (bundle: string, endpoint: Endpoint): void => {
   const fresh = join(bundle, `${bootstrapFile}.new`);
-  await writeFile(fresh, JSON.stringify(endpoint), { mode: 0o600 });
-  await rename(fresh, join(bundle, bootstrapFile));
+  writeFileSync(fresh, JSON.stringify(endpoint), { mode: 0o600 });
+  renameSync(fresh, join(bundle, bootstrapFile));
 };
 
 /** Where the shim of a bundle answers, or undefined before it told. Shims of version 2 write their address themselves. */
-export const readEndpoint = async (bundle: string): Promise<Endpoint | undefined> => {
-  const bootstrap = await readIfThere(join(bundle, bootstrapFile));
+export const readEndpoint = (bundle: string): Endpoint | undefined => {
+  const bootstrap = textIfThere(join(bundle, bootstrapFile));
   if (bootstrap !== undefined) return Endpoint.parse(JSON.parse(bootstrap));
-  const address = (await readIfThere(join(bundle, 'address')))?.trim();
+  const address = textIfThere(join(bundle, 'address'))?.trim();
   return address ? legacy(address) : undefined;
 };
 
-const readIfThere = async (path: string): Promise<string | undefined> => {
+const textIfThere = (path: string): string | undefined => {
   try {
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;

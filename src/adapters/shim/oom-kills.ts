@@ -29,15 +29,21 @@ const readIfThere = async (path: string): Promise<string> => {
   }
 };
 
+const specificationIfThere = (bundle: string): string | undefined => {
+  try {
+    return readSpecification(bundle);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+};
+
 /**
  * Whether the kernel killed a process of this bundle's task for want of memory. To be asked before the task is deleted,
  * for its control group goes with it; a task that is gone says no.
  */
 export const sawOomKill = async (bundle: string): Promise<boolean> => {
-  const text = await readSpecification(bundle).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  });
+  const text = specificationIfThere(bundle);
   if (text === undefined) return false;
   const group = Specification.safeParse(JSON.parse(text)).data?.linux.cgroupsPath;
   // A group named in systemd's way stands elsewhere; the shim's own event has to do there.

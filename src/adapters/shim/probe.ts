@@ -15,7 +15,7 @@ export const probeBundle = async (
   bundle: string,
   timeouts: ShimTimeouts,
 ): Promise<ProbedTask> => {
-  const endpoint = await readEndpoint(bundle);
+  const endpoint = readEndpoint(bundle);
   if (endpoint === undefined) return { task, state: { status: 'dead' }, execs: [] };
   let client: TaskClient | undefined;
   try {

@@ -10,7 +10,7 @@ import { type BundleRecord, readBundle, removeBundle, runcRoot } from './bundle.
 import { readEndpoint, socketPath } from './endpoint.ts';
 import type { ShimRuntimeOptions, ShimTimeouts } from './options.ts';
 import { exitOf } from './shim.ts';
-import { runShimAction, runToEnd } from './shim-binary.ts';
+import { runHelper, runShimAction } from './shim-binary.ts';
 import { connectTask } from './task-client.ts';
 
 /**
@@ -24,7 +24,7 @@ export const purgeBundle = async (
   options: ShimRuntimeOptions,
   timeouts: ShimTimeouts,
 ): Promise<Exit | undefined> => {
-  const record = await readBundle(bundle);
+  const record = readBundle(bundle);
   if (record === undefined) {
     await removeBundle(bundle);
     return undefined;
@@ -48,7 +48,7 @@ const endShim = async (
   await killThoseIn(bundle);
   const exit = await shimDelete(task, bundle, record, options, timeouts);
   await runcDelete(task, bundle, record, options, timeouts);
-  const endpoint = await readEndpoint(bundle);
+  const endpoint = readEndpoint(bundle);
   const socket = endpoint && socketPath(endpoint.address, endpoint.protocol);
   if (socket?.startsWith('/')) await rm(socket, { force: true });
   return exit;
@@ -61,7 +61,7 @@ const endInSandbox = async (
   { logger }: ShimRuntimeOptions,
   timeouts: ShimTimeouts,
 ): Promise<Exit | undefined> => {
-  const endpoint = await readEndpoint(bundle);
+  const endpoint = readEndpoint(bundle);
   if (endpoint === undefined) return undefined;
   const target = { endpoint, namespace: task.namespace, name: `the shim of ${task.namespace}/${task.id}` };
   try {
@@ -170,7 +170,7 @@ const runcDelete = async (
   const root = join(record.runtimeRoot ?? runcRoot(options.stateDirectory), task.namespace);
   const left = await stat(join(root, task.id)).catch(gone);
   if (left === undefined) return;
-  await runToEnd({
+  await runHelper({
     binary: record.runtimeBinary,
     args: ['--root', root, 'delete', '--force', task.id],
     cwd: bundle,

@@ -92,10 +92,10 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
   ): Promise<{ pid: number }> => {
     const bundle = bundleOf(task);
     await leaving.get(keyOf(task));
-    if (shims.has(keyOf(task)) || (await readBundle(bundle))) {
+    if (shims.has(keyOf(task)) || readBundle(bundle)) {
       throw new Rejection('already-exists', `task ${keyOf(task)} exists; delete it first`);
     }
-    const binary = await findShim(runtime.name, process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin');
+    const binary = findShim(runtime.name, process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin');
     const { job, record } = await workOf(binary, bundle);
     try {
       const started = await creates(() => startShim(job, bundle, record, options, timeouts));
@@ -118,7 +118,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     if (sandbox === undefined || sandbox === '') return undefined;
     const id = SandboxId.parse(sandbox);
     const { namespace } = task;
-    const endpoint = await readEndpoint(sandboxBundlePath(options.stateDirectory, { namespace, id }));
+    const endpoint = readEndpoint(sandboxBundlePath(options.stateDirectory, { namespace, id }));
     if (endpoint !== undefined) return { sandbox: id, endpoint };
     throw new Rejection(
       'not-found',
@@ -142,7 +142,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     const shim = shims.get(keyOf(task));
     if (shim === undefined) {
       await leaving.get(keyOf(task));
-      if (await readBundle(bundleOf(task))) await purge(task);
+      if (readBundle(bundleOf(task))) await purge(task);
       return;
     }
     try {
@@ -155,7 +155,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       }
       if (error.code !== 'not-found') throw error;
     }
-    const record = await readBundle(shim.bundle);
+    const record = readBundle(shim.bundle);
     if (record?.mounted) unmountRoot(shim.bundle);
     const gone = sendAway(task, shim, record?.sandbox !== undefined);
     if (until === 'gone') await gone;
@@ -201,11 +201,11 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
 
   const exec = async (task: TaskKey, execId: ExecId, order: StdioPaths & { readonly spec: Any }) => {
     const shim = shimOf(task);
-    await noteExec(shim.bundle, execId);
+    noteExec(shim.bundle, execId);
     try {
       await shim.call(Task.method.exec, { id: task.id, execId, ...order });
     } catch (error) {
-      if (!isRejection(error) || error.code !== 'already-exists') await forgetExec(shim.bundle, execId);
+      if (!isRejection(error) || error.code !== 'already-exists') forgetExec(shim.bundle, execId);
       throw error;
     }
   };
@@ -260,7 +260,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
       }),
     start: (task) => start(task, ''),
     async exec(task, execId, process, secrets, stdio) {
-      const container = await readSpecification(shimOf(task).bundle);
+      const container = readSpecification(shimOf(task).bundle);
       const document = await options.specification.process(container, process, secrets);
       await exec(task, execId, { ...stdio, spec: processAny(document) });
     },
@@ -319,7 +319,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
         if (!isRejection(error) || error.code !== 'not-found') throw error;
       }
       shim.forget(execId);
-      await forgetExec(shim.bundle, execId);
+      forgetExec(shim.bundle, execId);
     },
     async probe(): Promise<readonly ProbedTask[]> {
       await Promise.all(leaving.values());
@@ -329,7 +329,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     async adopt(task) {
       if (shims.has(keyOf(task))) return;
       const bundle = bundleOf(task);
-      const endpoint = await readEndpoint(bundle);
+      const endpoint = readEndpoint(bundle);
       if (endpoint === undefined) throw noTask(task);
       const closeLog = copyShimLog(bundle, task, options.logger);
       try {

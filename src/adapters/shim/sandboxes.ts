@@ -148,7 +148,7 @@ export const createSandboxShims = (options: SandboxShimsOptions): SandboxShims =
       runtime.options === undefined ? new Uint8Array() : toBinary(AnySchema, anyOf(runtime.options));
     const printed = await run(sandbox, bundle, record.shim, ['start'], stdin);
     const endpoint = parseEndpoint(printed.toString('utf8'), record.shim);
-    await writeEndpoint(bundle, endpoint);
+    writeEndpoint(bundle, endpoint);
     await connect(sandbox, endpoint);
     const request = {
       sandboxId: sandbox.id,
@@ -174,7 +174,7 @@ export const createSandboxShims = (options: SandboxShimsOptions): SandboxShims =
           `the specification of sandbox '${sandbox.id}' is no JSON text`,
         );
       }
-      const shim = await findShim(order.runtime.name, process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin');
+      const shim = findShim(order.runtime.name, process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin');
       const record: SandboxBundle = { version: 1, shim };
       try {
         await makeSandboxBundle(bundle, record, spec?.json ?? '{}');
@@ -246,7 +246,7 @@ export const createSandboxShims = (options: SandboxShimsOptions): SandboxShims =
     list: () => listSandboxBundles(options.stateDirectory),
     async adopt(sandbox) {
       if (shims.has(keyOf(sandbox))) return;
-      const endpoint = await readEndpoint(bundleOf(sandbox));
+      const endpoint = readEndpoint(bundleOf(sandbox));
       if (endpoint === undefined) {
         throw new Rejection('unavailable', `the shim of sandbox ${keyOf(sandbox)} was never started`);
       }
@@ -264,7 +264,7 @@ export const createSandboxShims = (options: SandboxShimsOptions): SandboxShims =
 };
 
 const socketOf = async (bundle: string): Promise<string | undefined> => {
-  const endpoint = await readEndpoint(bundle);
+  const endpoint = readEndpoint(bundle);
   return endpoint && socketPath(endpoint.address, endpoint.protocol);
 };
 

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { accessSync, constants } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { Rejection } from '../../domain/rejection.ts';
+import { hasCode } from '../syscalls/error.ts';
+import { type ProgramRun, runToEnd } from '../syscalls/run-to-end.ts';
 
 /** What dockerd may still ask for; its shims have an API of their own, which containerd dropped in 2.0. */
 const firstRuntime = 'io.containerd.runtime.v1.linux';
@@ -29,21 +29,26 @@ export const shimFileName = (runtime: string): string => {
   return `containerd-shim-${name}-${version}`;
 };
 
+const isExecutable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return false;
+    throw error;
+  }
+};
+
 /** Finds the shim of a runtime in PATH, or checks the path given. @throws Rejection `not-found`, `invalid-argument` */
-export const findShim = async (runtime: string, searchPath: string): Promise<string> => {
+export const findShim = (runtime: string, searchPath: string): string => {
   const candidates = isAbsolute(runtime)
     ? [runtime]
     : searchPath
         .split(delimiter)
         .filter(isAbsolute)
         .map((folder) => join(folder, shimFileName(runtime)));
-  for (const candidate of candidates) {
-    const usable = await access(candidate, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (usable) return candidate;
-  }
+  const found = candidates.find(isExecutable);
+  if (found !== undefined) return found;
   const sought = isAbsolute(runtime) ? runtime : `${shimFileName(runtime)} in PATH`;
   throw new Rejection(
     'not-found',
@@ -63,9 +68,6 @@ export interface ShimCommand {
   readonly timeoutMs: number;
 }
 
-/** What a helper may print before it is taken for broken, in bytes. */
-const outputLimit = 1024 * 1024;
-
 /**
  * Runs an action of a shim's binary (`start`, `delete`) to its end.
  * @returns what it printed
@@ -73,7 +75,7 @@ const outputLimit = 1024 * 1024;
  */
 export const runShimAction = (command: ShimCommand): Promise<Buffer> => {
   const { NOTIFY_SOCKET: _notify, LISTEN_FDS: _fds, LISTEN_PID: _pid, ...env } = process.env;
-  return runToEnd({
+  return runHelper({
     binary: command.binary,
     args: command.args,
     cwd: command.bundle,
@@ -83,63 +85,24 @@ export const runShimAction = (command: ShimCommand): Promise<Buffer> => {
       TTRPC_ADDRESS: command.ttrpcAddress,
       ...(command.coreScheduling ? { SCHED_CORE: '1' } : {}),
     },
-    ...(command.stdin === undefined ? {} : { stdin: command.stdin }),
+    input: command.stdin,
     timeoutMs: command.timeoutMs,
   });
 };
 
-export interface HelperProcess {
-  readonly binary: string;
-  readonly args: readonly string[];
-  readonly cwd: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly stdin?: Uint8Array;
-  readonly timeoutMs: number;
-}
-
-/** @throws Rejection `unavailable`, `deadline-exceeded` */
-export const runToEnd = (helper: HelperProcess): Promise<Buffer> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(helper.binary, helper.args, {
-      cwd: helper.cwd,
-      env: helper.env,
-      // Its own session: a signal to the daemon's process group must never reach a shim.
-      detached: true,
-      stdio: [helper.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    });
-    const printed: Buffer[] = [];
-    const complained: Buffer[] = [];
-    let size = 0;
-    const collect = (into: Buffer[]) => (bytes: Buffer) => {
-      size += bytes.length;
-      if (size > outputLimit) child.kill('SIGKILL');
-      else into.push(bytes);
-    };
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      child.kill('SIGKILL');
-    }, helper.timeoutMs);
-    const what = `${helper.binary} ${helper.args.join(' ')}`;
-    child.stdout?.on('data', collect(printed));
-    child.stderr?.on('data', collect(complained));
-    child.stdin?.on('error', (cause) => complained.push(Buffer.from(cause.message)));
-    child.stdin?.end(helper.stdin);
-    child.once('error', (cause) => {
-      clearTimeout(timer);
-      reject(new Rejection('unavailable', `cannot run ${what}: ${cause.message}`, { cause }));
-    });
-    child.once('close', (code, signal) => {
-      clearTimeout(timer);
-      if (late) {
-        reject(new Rejection('deadline-exceeded', `${what} did not end within ${helper.timeoutMs} ms`));
-      } else if (code === 0) {
-        resolve(Buffer.concat(printed));
-      } else {
-        const words = Buffer.concat([...complained, ...printed])
-          .toString('utf8')
-          .trim();
-        reject(new Rejection('unavailable', `${what} failed (${signal ?? `exit code ${code}`}): ${words}`));
-      }
-    });
+/**
+ * Runs a program to its end. @returns what it printed
+ * @throws Rejection `unavailable` with its words when it fails; `deadline-exceeded` (it is killed)
+ */
+export const runHelper = async (helper: ProgramRun): Promise<Buffer> => {
+  const { binary, args, timeoutMs } = helper;
+  const what = `${binary} ${args.join(' ')}`;
+  const ran = await runToEnd(helper).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Rejection('unavailable', `cannot run ${what}: ${why}`, { cause });
   });
+  if (ran.late) throw new Rejection('deadline-exceeded', `${what} did not end within ${timeoutMs} ms`);
+  if (ran.code === 0) return ran.output;
+  const words = Buffer.concat([ran.complaints, ran.output]).toString('utf8').trim();
+  throw new Rejection('unavailable', `${what} failed (${ran.signal ?? `exit code ${ran.code}`}): ${words}`);
+};

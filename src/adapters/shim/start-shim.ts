@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { ClientMount } from '../../domain/client-order.ts';
@@ -36,17 +36,17 @@ export interface ShimJob {
 const specify = async (job: ShimJob, bundle: string): Promise<StdioPaths> => {
   const { text, stdio } = await job.specify();
   const fresh = join(bundle, `${specificationFile}.new`);
-  await writeFile(fresh, text, { mode: 0o600 });
-  await rename(fresh, join(bundle, specificationFile));
+  writeFileSync(fresh, text, { mode: 0o600 });
+  renameSync(fresh, join(bundle, specificationFile));
   return stdio;
 };
 
 /** The shim reads images when the task is started, which may be long after it was made. @returns where they are then */
-const imagesIn = async (bundle: string, images: ShimJob['images']): Promise<string> => {
+const imagesIn = (bundle: string, images: ShimJob['images']): string => {
   if (images === undefined) return '';
   if (!images.ours) return images.folder;
   const folder = join(bundle, 'images');
-  await rename(images.folder, folder);
+  renameSync(images.folder, folder);
   return folder;
 };
 
@@ -68,10 +68,10 @@ export const startShim = async (
   timeouts: ShimTimeouts,
 ): Promise<{ shim: Shim; pid: number }> => {
   const { task } = job;
-  await makeBundle(bundle, record);
+  makeBundle(bundle, record);
   mknod(join(bundle, 'log'), FileType.fifo | 0o600);
-  await writeFile(join(bundle, specificationFile), '{}', { mode: 0o600 });
-  const checkpoint = await imagesIn(bundle, job.images);
+  writeFileSync(join(bundle, specificationFile), '{}', { mode: 0o600 });
+  const checkpoint = imagesIn(bundle, job.images);
   const closeLog = copyShimLog(bundle, task, options.logger);
   try {
     const stdin = job.options && anyBytes(job.options);
@@ -122,7 +122,7 @@ const rootFor = async (
 };
 
 const noted = async (endpoint: Endpoint, bundle: string): Promise<Endpoint> => {
-  await writeEndpoint(bundle, endpoint);
+  writeEndpoint(bundle, endpoint);
   return endpoint;
 };
 
@@ -154,6 +154,6 @@ const shimEndpoint = async (
     timeoutMs: timeouts.shimStart,
   });
   const endpoint = parseEndpoint(printed.toString('utf8'), record.shim);
-  await writeEndpoint(bundle, endpoint);
+  writeEndpoint(bundle, endpoint);
   return endpoint;
 };

@@ -1,15 +1,12 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { Rejection } from '../../domain/rejection.ts';
-
-const run = promisify(execFile);
-
-const rm = (paths: readonly string[]): Promise<unknown> => run('rm', ['-rf', '--', ...paths]);
+import { runToEnd } from '../syscalls/run-to-end.ts';
 
 /** Directories that are deleted together. */
 const BATCH = 64;
+/** How long one rm may take, in milliseconds: longer than any tree needs. */
+const PATIENCE = 24 * 60 * 60 * 1000;
 /** Directories waiting; a caller over it is told to come back. */
 const WAITING = 100_000;
 /** Milliseconds that one process works alone: few trees take longer. */
@@ -23,6 +20,19 @@ interface Waiting {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
+
+/** @throws Error with rm's own words */
+const rm = async (paths: readonly string[]): Promise<void> => {
+  const { code, signal, complaints } = await runToEnd({
+    binary: 'rm',
+    args: ['-rf', '--', ...paths],
+    cwd: '/',
+    env: process.env,
+    timeoutMs: PATIENCE,
+  });
+  if (code !== 0)
+    throw new Error(complaints.toString('utf8').trim() || `rm: ${signal ?? `exit code ${code}`}`);
+};
 
 /**
  * Deletes trees in the background, by rm(1): in its own process it holds up neither the event loop nor libuv's pool, and
@@ -86,8 +96,7 @@ export const createTreeRemoval = () => {
         return;
       }
       const fail = (error: unknown) => {
-        const words =
-          error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
+        const words = error instanceof Error ? error.message : String(error);
         reject(new Rejection('internal', `delete '${path}': ${words}`, { cause: error }));
       };
       waiting.push({ path, resolve, reject: fail });
