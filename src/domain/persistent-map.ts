@@ -83,9 +83,8 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
 
   delete(key: string): PersistentMap<V> {
     if (this.#root === undefined) return this;
-    const hash = hashOf(key);
-    if (find(this.#root, key, hash) === undefined) return this;
-    return new PersistentMap(without(this.#root, key, hash, 0), this.#size - 1);
+    const root = without(this.#root, key, hashOf(key), 0);
+    return root === this.#root ? this : new PersistentMap(root, this.#size - 1);
   }
 
   [Symbol.iterator](): IterableIterator<readonly [string, V], undefined> {

@@ -1,5 +1,5 @@
 import { Subject as Feed, type Observable } from 'rxjs';
-import type { Envelope } from '../domain/envelope.ts';
+import type { Envelope, Metadata } from '../domain/envelope.ts';
 import type { Fact } from '../domain/event.ts';
 import { type Position, position } from '../domain/identity.ts';
 import { isRejection, Rejection } from '../domain/rejection.ts';
@@ -122,11 +122,14 @@ export class Ledger {
   #decide(commands: readonly Command[], cause: Cause): { facts: readonly Fact<DomainEvent>[]; views: Views } {
     const facts: Fact<DomainEvent>[] = [];
     let views = this.#head;
+    // What is decided together is decided at one moment, and written down with it once.
+    let meta: Metadata | undefined;
     for (const command of commands) {
       const decision = decide(command, views.world);
       if (isRejection(decision)) throw decision;
       for (const event of decision) {
-        const fact = this.#stamp(event, views.world.position, cause);
+        meta ??= this.#stamp(cause);
+        const fact = { ...event, position: views.world.position, subject: subjectOf(event), meta };
         facts.push(fact);
         views = evolveViews(views, fact);
       }
@@ -134,22 +137,13 @@ export class Ledger {
     return { facts, views };
   }
 
-  #stamp(
-    event: DomainEvent,
-    at: Position,
-    { actor, correlation, causation, reason }: Cause,
-  ): Fact<DomainEvent> {
+  #stamp({ actor, correlation, causation, reason }: Cause): Metadata {
     return {
-      ...event,
-      position: at,
-      subject: subjectOf(event),
-      meta: {
-        actor,
-        time: this.#clock.now(),
-        correlation,
-        ...(causation === undefined ? {} : { causation: String(causation) }),
-        ...(reason === undefined ? {} : { reason }),
-      },
+      actor,
+      time: this.#clock.now(),
+      correlation,
+      ...(causation === undefined ? {} : { causation: String(causation) }),
+      ...(reason === undefined ? {} : { reason }),
     };
   }
 

@@ -40,6 +40,8 @@ export class SavedViews {
   readonly #logger: Logger;
   readonly #options: SavedViewsOptions;
   #saving: Promise<void> | undefined;
+  /** Whether somebody waits for what is being saved. */
+  #awaited = false;
   #watch: { unsubscribe(): void } | undefined;
   /** Where the log is about to begin. */
   #kept: Position | undefined;
@@ -118,8 +120,9 @@ export class SavedViews {
   /** Saves the views in the background, where none near below are kept and nothing else is being saved. */
   offer(views: Views, gap: number = this.#options.every): void {
     if (this.#saving !== undefined || !this.#isDue(views, gap)) return;
-    this.#saving = this.save(views).finally(() => {
+    this.#saving = this.save(views, () => !this.#awaited).finally(() => {
       this.#saving = undefined;
+      this.#awaited = false;
     });
   }
 
@@ -139,16 +142,25 @@ export class SavedViews {
   /** Finishes what is being saved, and saves the last views where the next start would have much to fold. */
   async close(views: Views): Promise<void> {
     this.#watch?.unsubscribe();
-    await this.#saving;
+    await this.#settled();
     if (this.#isDue(views, this.#options.every * WORTH)) await this.save(views);
   }
 
-  /** Saves the views; a failure is told and changes nothing, since the log has all that is in them. */
-  async save(views: Views): Promise<void> {
+  /** Waits for what is being saved, which rests no more. */
+  async #settled(): Promise<void> {
+    this.#awaited = this.#saving !== undefined;
+    await this.#saving;
+  }
+
+  /**
+   * Saves the views; a failure is told and changes nothing, since the log has all that is in them.
+   * @param rests as of {@link Checkpoints.save}
+   */
+  async save(views: Views, rests?: () => boolean): Promise<void> {
     const { position: at } = views.world;
     try {
       const last = await this.#lastBefore(at);
-      await this.#store.save({ position: at, schema: viewsSchema, last }, encodeViews(views));
+      await this.#store.save({ position: at, schema: viewsSchema, last }, encodeViews(views), rests);
       for (const gone of superfluous(this.#store.list(), this.#retention)) {
         await this.#store.remove(gone);
       }
@@ -172,7 +184,7 @@ export class SavedViews {
 
   /** Forgets the views of later positions, also those being saved: what they were folded from has changed. */
   async forget(above: Position): Promise<void> {
-    await this.#saving;
+    await this.#settled();
     for (const { position: at } of [...this.#store.list()]) if (at > above) await this.#store.remove(at);
   }
 

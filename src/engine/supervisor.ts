@@ -2,11 +2,11 @@ import type { Subscription } from 'rxjs';
 import { findContainer } from '../domain/containers.ts';
 import type { Actor } from '../domain/envelope.ts';
 import type { Fact } from '../domain/event.ts';
-import type { ExecId } from '../domain/identity.ts';
+import type { Digest, ExecId } from '../domain/identity.ts';
 import { asRejection } from '../domain/rejection.ts';
 import { findTask, isClients } from '../domain/tasks.ts';
 import type { DomainEvent } from '../domain/world.ts';
-import { aftermathOf } from '../workflows/aftermath.ts';
+import { aftermathOf, bytesLetGo } from '../workflows/aftermath.ts';
 import { recordEnd, removeContainer } from '../workflows/container.ts';
 import { endDead } from '../workflows/recover-tasks.ts';
 import { dispatch, perform, type Workflow } from '../workflows/steps.ts';
@@ -32,6 +32,8 @@ export class Supervisor {
   readonly #actor: Actor;
   readonly #subscriptions: Subscription[] = [];
   readonly #running = new Set<Promise<void>>();
+  /** Blobs of the facts that are being told of, whose bytes go. */
+  #letGo: Digest[] = [];
   #stopped = false;
 
   constructor(ledger: Ledger, runner: WorkflowRunner, runtime: Runtime, logger: Logger, actor: Actor) {
@@ -75,6 +77,8 @@ export class Supervisor {
 
   #react(fact: Fact<DomainEvent>): void {
     const cause = following(this.#actor, fact);
+    const letGo = bytesLetGo(fact);
+    if (letGo !== undefined) this.#removeBytes(letGo, cause);
     const aftermath = aftermathOf(fact);
     if (aftermath) this.#background(`follow up '${fact.type}'`, aftermath, cause);
     switch (fact.type) {
@@ -159,9 +163,26 @@ export class Supervisor {
     this.#background('end a task without a shim', ending, cause);
   }
 
+  /** Removes the bytes of all blobs that one batch of facts tells of at once: a collection lets go of thousands. */
+  #removeBytes(digest: Digest, cause: Cause): void {
+    if (this.#stopped) return;
+    this.#letGo.push(digest);
+    if (this.#letGo.length > 1) return;
+    const told = Promise.resolve().then(() => {
+      const digests = this.#letGo;
+      this.#letGo = [];
+      return this.#runner.run(perform('remove-blob-bytes', { digests }), { cause });
+    });
+    this.#track("remove blobs' bytes", told);
+  }
+
   #background(what: string, workflow: Workflow<unknown>, cause: Cause): void {
     if (this.#stopped) return;
-    const run = this.#runner.run(workflow, { cause }).then(
+    this.#track(what, this.#runner.run(workflow, { cause }));
+  }
+
+  #track(what: string, work: Promise<unknown>): void {
+    const run = work.then(
       () => undefined,
       (error: unknown) => {
         this.#logger.error(`could not ${what}; the next start of the daemon tries again`, { error });

@@ -100,8 +100,11 @@ export const collectable = (graph: ReferenceGraph, options: CollectOptions = {})
   let rest = graph;
   let circle: Circle = new Map();
   let queue: Subject[] = [];
-  /** @returns whether there is room for more */
-  const take = (subject: Subject): boolean => {
+  /**
+   * @param once whether nothing asks for it again
+   * @returns whether there is room for more
+   */
+  const take = (subject: Subject, once = false): boolean => {
     const found = garbageOf(rest, subject, options, circle.get(subject));
     if (!found) return true;
     const kept = rest.nodes.get(subject)?.out;
@@ -110,13 +113,15 @@ export const collectable = (graph: ReferenceGraph, options: CollectOptions = {})
     } else {
       if (garbage.length >= limit) return false;
       garbage.push(found);
+      // Most keep nothing: without them nothing else is any other than before.
+      if (once && kept?.size === 0) return true;
       rest = remove(rest, subject, found.freedBy);
     }
     for (const { to } of kept?.values() ?? []) if (rest.free.has(to)) queue.push(to);
     return true;
   };
   // As it was found: a store may hold much garbage, of which one run in slices takes a little each time.
-  for (const subject of graph.free.values()) if (!take(subject)) return garbage;
+  for (const subject of graph.free.values()) if (!take(subject, true)) return garbage;
   do {
     for (const subject of queue) if (!take(subject)) return garbage;
     circle = circles(rest, isRootAt(now));

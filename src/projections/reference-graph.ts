@@ -365,7 +365,8 @@ export const remove = (graph: ReferenceGraph, subject: Subject, at: Position | u
   if (!node) return graph;
   const draft: Draft = { ...graph };
   draft.nodes = graph.nodes.delete(subject);
-  settle(draft, subject);
+  draft.free = graph.free.delete(subject);
+  draft.suspects = graph.suspects.delete(subject);
   for (const edge of node.out.values()) unpoint(draft, edge, at);
   return draft;
 };

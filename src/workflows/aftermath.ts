@@ -1,4 +1,5 @@
 import type { Fact } from '../domain/event.ts';
+import type { Digest } from '../domain/identity.ts';
 import type { DomainEvent } from '../domain/world.ts';
 import { perform, type Workflow } from './steps.ts';
 
@@ -8,8 +9,6 @@ import { perform, type Workflow } from './steps.ts';
  */
 export const aftermathOf = (event: Fact<DomainEvent>): Workflow<void> | undefined => {
   switch (event.type) {
-    case 'blob-removed':
-      return event.data.lastHolder ? perform('remove-blob-bytes', { digest: event.data.digest }) : undefined;
     case 'ingest-aborted':
       return perform('discard-ingest', event.data);
     case 'snapshot-removed':
@@ -18,6 +17,10 @@ export const aftermathOf = (event: Fact<DomainEvent>): Workflow<void> | undefine
       return undefined;
   }
 };
+
+/** The blob whose bytes nobody holds any more after an event: those of many go together, by `remove-blob-bytes`. */
+export const bytesLetGo = ({ type, data }: Fact<DomainEvent>): Digest | undefined =>
+  type === 'blob-removed' && data.lastHolder ? data.digest : undefined;
 
 /**
  * Whether an event takes something away that may have kept other things, so that collecting is worth while. Labels are

@@ -72,7 +72,7 @@ export interface Effects {
     void
   >;
   readonly 'compression-of': Row<{ readonly digest: Digest }, Compression>;
-  readonly 'remove-blob-bytes': Row<{ readonly digest: Digest }, void>;
+  readonly 'remove-blob-bytes': Row<{ readonly digests: readonly Digest[] }, void>;
   readonly 'discard-ingest': Row<IngestAddress, void>;
 
   // The archive that the run was given, or is to give

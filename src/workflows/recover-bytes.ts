@@ -102,7 +102,7 @@ export function* blobRepairs(world: World, found: Found): Generator<Repair> {
     if (isHeld(world.content, digest)) continue;
     yield {
       divergence: { what: 'blob-unnamed', detail: `${digest} belongs to no namespace`, repair: 'removed' },
-      mend: () => perform('remove-blob-bytes', { digest }),
+      mend: () => perform('remove-blob-bytes', { digests: [digest] }),
     };
   }
 }
@@ -121,7 +121,7 @@ export function* ingestRepairs(world: World, found: Found): Generator<Repair> {
     yield {
       mend: function* () {
         yield* dispatch({ type: 'abort-ingest', namespace, ref, cause });
-        if (whole) yield* perform('remove-blob-bytes', { digest });
+        if (whole) yield* perform('remove-blob-bytes', { digests: [digest] });
       },
     };
   }

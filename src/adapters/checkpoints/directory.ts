@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { createDeflateRaw, createInflateRaw } from 'node:zlib';
 import type { Position } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
@@ -31,6 +31,8 @@ import {
 const PIECE = 64 * 1024;
 /** Milliseconds for which lines are taken before others get their turn. */
 const SLICE = 3;
+/** How many times as long as such a slice took it rests, where it is to leave the time to others. */
+const REST = 4;
 /** Deflating is for large states, whose containers resemble each other: level 1 finds that as well as 6 does. */
 const DEFLATE = { level: 1, chunkSize: PIECE };
 /** Large pieces go through fewer hands, and V8 doesn't move texts of this size about while the rest is read. */
@@ -63,10 +65,10 @@ export const openCheckpoints = async (directory: string): Promise<Checkpoints> =
         .map(([position, bytes]): StoredCheckpoint => ({ position, bytes }))
         .sort((a, b) => (a.position < b.position ? -1 : 1)),
     open: (at) => openOne(pathOf(at), at),
-    async save(header, lines) {
+    async save(header, lines, rests = () => false) {
       const path = pathOf(header.position);
       try {
-        const bytes = await writeOne(`${path}.tmp`, header, lines);
+        const bytes = await writeOne(`${path}.tmp`, header, piecesOf(lines, rests));
         await rename(`${path}.tmp`, path);
         await syncDirectoryAside(directory);
         kept.set(header.position, bytes);
@@ -82,8 +84,11 @@ export const openCheckpoints = async (directory: string): Promise<Checkpoints> =
   };
 };
 
-/** Lines joined into pieces; other work gets its turn between two. */
-async function* piecesOf(lines: Iterable<string>): AsyncGenerator<Buffer> {
+/** Milliseconds; what the disk makes of it is no work. */
+const worked = (since: number): number => Math.min(performance.now() - since, 2 * SLICE);
+
+/** Lines joined into pieces; other work gets its turn between two, or most of the time. */
+async function* piecesOf(lines: Iterable<string>, rests: () => boolean): AsyncGenerator<Buffer> {
   let text = '';
   let since = performance.now();
   for (const line of lines) {
@@ -91,14 +96,18 @@ async function* piecesOf(lines: Iterable<string>): AsyncGenerator<Buffer> {
     if (text.length < PIECE && performance.now() - since < SLICE) continue;
     yield Buffer.from(text);
     text = '';
-    await turn();
+    await (rests() ? sleep(worked(since) * REST) : turn());
     since = performance.now();
   }
   yield Buffer.from(text);
 }
 
 /** @returns bytes of the file */
-const writeOne = async (path: string, header: CheckpointHeader, lines: Iterable<string>): Promise<number> => {
+const writeOne = async (
+  path: string,
+  header: CheckpointHeader,
+  pieces: AsyncIterable<Buffer>,
+): Promise<number> => {
   const file = await open(path, 'w', 0o600);
   try {
     const hash = createHash('sha256');
@@ -109,7 +118,7 @@ const writeOne = async (path: string, header: CheckpointHeader, lines: Iterable<
       bytes += chunk.length;
     };
     await put(encodeHeader(header));
-    await pipeline(Readable.from(piecesOf(lines)), createDeflateRaw(DEFLATE), async (packed) => {
+    await pipeline(Readable.from(pieces), createDeflateRaw(DEFLATE), async (packed) => {
       for await (const chunk of packed as AsyncIterable<Buffer>) await put(chunk);
     });
     await put(hash.copy().digest());

@@ -14,8 +14,8 @@ const tolerance = 2000;
 const monotonic = (): number => Math.floor(Number(process.hrtime.bigint()) / 1000);
 
 /**
- * The host's clocks. Wall time in microseconds runs on with the monotonic clock, so that events of one batch keep their
- * order, and follows the wall clock when that is set.
+ * The host's clocks. Wall time in microseconds runs on with the monotonic clock, so that events keep their order, and
+ * follows the wall clock when that is set.
  */
 export const createClock = (boot: string): Clock => {
   let ahead = 0;

@@ -59,10 +59,17 @@ const textOf = (event: Envelope): EventText => {
  * The JSON of `type`, `version`, `subject` and `meta`. Written field by field, since its shape is fixed: JSON.stringify
  * takes twice as long, and this is the dearest step of an append.
  */
-const headText = ({ type, version, subject, meta }: Envelope): string => {
+const headText = ({ type, version, subject, meta }: Envelope): string =>
+  `{"type":${quoted(type)},"version":${plain(version)},"subject":${quoted(subject)},"meta":${metaText(meta)}}`;
+
+/** Events that were decided together share it. */
+let lastMeta: { readonly meta: Metadata; readonly text: string } | undefined;
+const metaText = (meta: Metadata): string => {
+  if (lastMeta?.meta === meta) return lastMeta.text;
   const { actor, time, correlation, causation, reason } = metaTexts(meta);
-  const fields = `"actor":${actor},"time":${time},"correlation":${correlation}${causation}${reason}`;
-  return `{"type":${quoted(type)},"version":${plain(version)},"subject":${quoted(subject)},"meta":{${fields}}}`;
+  const text = `{"actor":${actor},"time":${time},"correlation":${correlation}${causation}${reason}}`;
+  lastMeta = { meta, text };
+  return text;
 };
 
 /** A field that is forgotten in one of these does not compile. */

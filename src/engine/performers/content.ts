@@ -168,7 +168,7 @@ export const contentPerformers = (ports: Ports, removals: Removals): Part => {
       }
       return chain;
     },
-    'remove-blob-bytes': ({ digest }) => removals.remove(digest),
+    'remove-blob-bytes': ({ digests }) => removals.remove(digests),
     'discard-ingest': (key) => removals.discard(key),
   };
 };

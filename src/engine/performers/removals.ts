@@ -32,8 +32,8 @@ export class Removals {
   }
 
   /** Removes bytes that nobody needs, with all others that are asked for before it begins. */
-  remove(digest: Digest): Promise<void> {
-    this.#asked.add(digest);
+  remove(digests: readonly Digest[]): Promise<void> {
+    for (const digest of digests) this.#asked.add(digest);
     this.#next ??= this.#removeNext(this.#underWay);
     return this.#next;
   }

@@ -16,9 +16,11 @@ export interface Checkpoints {
   open(at: Position): Promise<Checkpoint>;
   /**
    * Saves one, in the place of another at the same position: all of it, durably, or nothing. Takes lines for a few
-   * milliseconds at a time. @throws Rejection `resource-exhausted` (disk full), `unavailable` (I/O error)
+   * milliseconds at a time.
+   * @param rests asked after each time: whether to leave most of the time to others for now; never where it is absent
+   * @throws Rejection `resource-exhausted` (disk full), `unavailable` (I/O error)
    */
-  save(header: CheckpointHeader, lines: Iterable<string>): Promise<void>;
+  save(header: CheckpointHeader, lines: Iterable<string>, rests?: () => boolean): Promise<void>;
   /** Removes one; does nothing where it is not there. */
   remove(at: Position): Promise<void>;
 }

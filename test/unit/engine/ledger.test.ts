@@ -50,6 +50,16 @@ describe('a ledger', () => {
     expect(told).toEqual(['a']);
   });
 
+  it('gives what is decided together one moment, and what is decided later another', async () => {
+    const { log, ledger } = await open();
+    const together = ledger.dispatch([lease('a'), lease('b')], cause);
+    const later = ledger.dispatch([lease('c')], cause);
+    await log.flush();
+    const times = [...(await together), ...(await later)].map(({ meta }) => meta.time.mono);
+    expect(times[1]).toBe(times[0]);
+    expect(times[2]).toBeGreaterThan(times[0] ?? 0);
+  });
+
   it('tells facts in the order of the log', async () => {
     const { log, ledger, told } = await open();
     const names = Array.from({ length: 50 }, (_, at) => `lease-${at}`);

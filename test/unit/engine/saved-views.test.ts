@@ -1,3 +1,4 @@
+import { firstValueFrom, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { hostHistory } from '../../../bench/rig/host-history.ts';
 import { openCheckpoints } from '../../../src/adapters/checkpoints/directory.ts';
@@ -122,13 +123,13 @@ describe('a start', () => {
 
   it('goes on from what one saved that was cut off', () =>
     inHost(async ({ log, directory }) => {
-      await (await startOn(log, directory)).saved.restore();
+      await (await startOn(log, directory, {}, slowClock(1))).saved.restore();
       const { saved, store, infos } = await startOn(log, directory);
-      const [{ position: first } = { position: at(0) }] = store.list();
+      const newest = store.list().at(-1)?.position ?? at(0);
       await saved.restore();
-      expect(infos).toMatchObject([{ checkpoint: String(first) }]);
-      expect(first).toBeGreaterThan(0n);
-      expect(first).toBeLessThan(log.durable);
+      expect(infos).toMatchObject([{ checkpoint: String(newest) }]);
+      expect(newest).toBeGreaterThan(0n);
+      expect(newest).toBeLessThan(log.durable);
     }));
 
   it('gives what a full replay gives, from any checkpoint there is', () =>
@@ -254,6 +255,30 @@ describe('a log whose beginning was pruned', () => {
 });
 
 describe('saved views', () => {
+  it('are saved with rests while nobody waits for them, and without once somebody does', () =>
+    inHost(async ({ log, directory }) => {
+      const { saved, store } = await startOn(log, directory);
+      const views = (await Ledger.open(log, clock)).durable;
+      const resting: (boolean | undefined)[] = [];
+      const asked = new Subject<void>();
+      const over = new Subject<void>();
+      store.save = async (_header, _lines, rests) => {
+        const end = firstValueFrom(over, { defaultValue: undefined });
+        resting.push(rests?.());
+        asked.next();
+        await end;
+        resting.push(rests?.());
+      };
+      const begun = firstValueFrom(asked);
+      saved.offer(views);
+      await begun;
+      const closed = saved.close(views);
+      over.complete();
+      await closed;
+      // The last of them is that of the end itself, since nothing was kept by the first.
+      expect(resting).toEqual([true, false, undefined, undefined]);
+    }));
+
   it('are made while events come in, and at the end', () =>
     inTemporaryDirectory(async (directory) => {
       const log = memoryLog();

@@ -11,10 +11,10 @@ import {
   SnapshotterName,
 } from '../../../src/domain/identity.ts';
 import type { DomainEvent, World } from '../../../src/domain/world.ts';
-import { aftermathOf } from '../../../src/workflows/aftermath.ts';
+import { aftermathOf, bytesLetGo } from '../../../src/workflows/aftermath.ts';
 import { compare } from '../../../src/workflows/recovery.ts';
 import type { Found, FoundTask, Repair } from '../../../src/workflows/repair.ts';
-import type { Workflow } from '../../../src/workflows/steps.ts';
+import { perform, type Workflow } from '../../../src/workflows/steps.ts';
 import { cleanUp } from '../../../src/workflows/task.ts';
 import { digest, type EventInput, log, worldOf } from '../../support/given.ts';
 import { type Answers, laterThan, play } from '../../support/workflow.ts';
@@ -182,8 +182,8 @@ class FakeHost {
       const others = (this.#found.snapshots.get(snapshotter) ?? []).filter((one) => one !== id);
       this.#found = { ...this.#found, snapshots: new Map([[snapshotter, others]]) };
     },
-    'remove-blob-bytes': ({ digest: which }) => {
-      this.#found = { ...this.#found, blobs: this.#found.blobs.filter((one) => one !== which) };
+    'remove-blob-bytes': ({ digests }) => {
+      this.#found = { ...this.#found, blobs: this.#found.blobs.filter((one) => !digests.includes(one)) };
     },
     'discard-ingest': ({ ref }) => {
       this.#found = { ...this.#found, ingests: this.#found.ingests.filter((one) => one.ref !== ref) };
@@ -206,7 +206,13 @@ class FakeHost {
 
 /** What the supervisor does about an event. */
 const reaction = (fact: Fact<DomainEvent>): Workflow<unknown> | undefined =>
-  fact.type === 'task-exited' || fact.type === 'task-lost' ? cleanUp(fact.data) : aftermathOf(fact);
+  fact.type === 'task-exited' || fact.type === 'task-lost'
+    ? cleanUp(fact.data)
+    : (aftermathOf(fact) ?? bytesRemoved(fact));
+const bytesRemoved = (fact: Fact<DomainEvent>): Workflow<unknown> | undefined => {
+  const digest = bytesLetGo(fact);
+  return digest === undefined ? undefined : perform('remove-blob-bytes', { digests: [digest] });
+};
 
 /** Applies every repair, and what follows from its events. */
 const recoverOnce = (world: World, host: FakeHost): World => {

@@ -39,6 +39,26 @@ describe('a folder of checkpoints', () => {
       await expect(store.open(at(300))).rejects.toMatchObject({ code: 'data-loss' });
     }));
 
+  it('leaves most of the time to others while one is saved, for as long as it is to rest', () =>
+    inFolder(async (directory) => {
+      const store = await openCheckpoints(directory);
+      const busy = function* (): Generator<string> {
+        for (let n = 0; n < 6; n += 1) {
+          for (const until = performance.now() + 4; performance.now() < until; );
+          yield `["key-${n}",1]`;
+        }
+      };
+      let asked = 0;
+      const started = performance.now();
+      await store.save(header(1), busy(), () => {
+        asked += 1;
+        return asked <= 4;
+      });
+      // Four rests of four times the 4 ms that it had worked.
+      expect(performance.now() - started).toBeGreaterThan(6 * 4 + 4 * 4 * 4 - 4);
+      expect(asked).toBe(6);
+    }));
+
   it('gives large ones in pieces, and others their turn while one is saved', () =>
     inFolder(async (directory) => {
       const store = await openCheckpoints(directory);
