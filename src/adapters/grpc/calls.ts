@@ -3,7 +3,7 @@ import type { Cause } from '../../engine/ports/cause.ts';
 import type { Names } from '../../engine/ports/clock.ts';
 import type { Logger } from '../../engine/ports/logger.ts';
 import { causeOf, headerOf, saysMuch } from './caller.ts';
-import type { PeerOfCall } from './connections.ts';
+import type { Arrival, ArrivalOf } from './connections.ts';
 import type { CallContext, IncomingCall, OpenCall, OpenCalls } from './handlers.ts';
 import type { SocketOwner } from './listen.ts';
 import type { Peer } from './peer.ts';
@@ -31,22 +31,23 @@ export interface Calls {
 export const trackCalls = ({
   names,
   logger,
-  peerOfCall,
+  arrivalOf,
   owner = { uid: 0, gid: 0 },
   onRefused,
 }: {
   readonly names: Names;
   readonly logger: Logger;
-  readonly peerOfCall: PeerOfCall;
+  readonly arrivalOf: ArrivalOf;
   /** Of the socket; root when absent. */
   readonly owner?: SocketOwner | undefined;
   /** Takes note of a call that was refused for want of permission. */
   readonly onRefused: (method: string, rejection: Rejection, cause: Cause) => Promise<void>;
 }): Calls => {
-  const underWay = new Set<CallUnderWay>();
+  const around: Around = { names, logger, signalled: new Set(), aborted: undefined };
   const open: OpenCalls = (call) => {
-    const peer = peerOfCall(call.metadata);
-    const opened = new CallUnderWay(call, peer, { names, logger, underWay });
+    const arrival = arrivalOf(call.metadata);
+    const peer = arrival?.peer;
+    const opened = new CallUnderWay(call, arrival, around);
     try {
       // What a caller says of itself is checked before anything is done.
       if (peer === undefined || saysMuch(call.metadata)) void opened.cause;
@@ -65,7 +66,8 @@ export const trackCalls = ({
   return {
     open,
     abort: (reason) => {
-      for (const call of underWay) call.abort(reason);
+      around.aborted = { reason };
+      for (const call of around.signalled) call.abort(reason);
     },
   };
 };
@@ -73,13 +75,18 @@ export const trackCalls = ({
 interface Around {
   readonly names: Names;
   readonly logger: Logger;
-  readonly underWay: Set<CallUnderWay>;
+  /** Calls under way whose methods have asked whether to stop. */
+  readonly signalled: Set<CallUnderWay>;
+  /** Why all are to stop, if they are. */
+  aborted: { readonly reason: unknown } | undefined;
 }
 
-/** One call. What only some methods ask for (who calls, whether to stop) is made when they do: reads are many, and small. */
+/**
+ * One call. What only some methods ask for (who calls, whether to stop) is made when they do: reads are many, and small, and
+ * what is held of each while it is under way is copied by the collector of garbage.
+ */
 class CallUnderWay implements OpenCall {
   readonly context: CallContext;
-  readonly settle: () => void;
   readonly #call: IncomingCall;
   readonly #peer: Peer | undefined;
   readonly #around: Around;
@@ -88,18 +95,26 @@ class CallUnderWay implements OpenCall {
   #controller: AbortController | undefined;
   /** Why it is to stop, if it is. */
   #stopped: { readonly reason?: unknown } | undefined;
+  #settled = false;
 
-  constructor(call: IncomingCall, peer: Peer | undefined, around: Around) {
+  constructor(call: IncomingCall, arrival: Arrival | undefined, around: Around) {
     this.#call = call;
-    this.#peer = peer;
+    this.#peer = arrival?.peer;
     this.#around = around;
-    this.settle = () => around.underWay.delete(this);
-    around.underWay.add(this);
-    // grpc-js says `cancelled` of every call in the end, also of those that were answered.
-    call.once('cancelled', () => {
-      if (around.underWay.delete(this)) this.#stop({});
-    });
+    if (arrival !== undefined) arrival.waiting = this;
     this.context = contextOf(this, call.metadata);
+  }
+
+  settle(): void {
+    this.#settled = true;
+    if (this.#controller !== undefined) this.#around.signalled.delete(this);
+  }
+
+  /** The library says so of every call in the end, also of those that were answered. */
+  over(): void {
+    if (this.#settled) return;
+    this.settle();
+    this.#stop({});
   }
 
   get correlation(): string {
@@ -116,7 +131,9 @@ class CallUnderWay implements OpenCall {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#stopped) this.#controller.abort(this.#stopped.reason);
+      const stopped = this.#stopped ?? (this.#settled ? undefined : this.#around.aborted);
+      if (stopped) this.#controller.abort(stopped.reason);
+      else if (!this.#settled) this.#around.signalled.add(this);
     }
     return this.#controller.signal;
   }

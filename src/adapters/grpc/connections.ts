@@ -5,12 +5,15 @@ import { aheadBytes, maxMessageBytes } from './limits.ts';
 import { NotingCall } from './noting-call.ts';
 import { type Peer, peerOf } from './peer.ts';
 
-/** Who made the call that brought these headers. */
-export type PeerOfCall = (metadata: Metadata) => Peer | undefined;
+/** Where a call came in. */
+export type Arrival = Pick<NotingCall, 'peer' | 'waiting'>;
+
+/** The call that brought these headers. */
+export type ArrivalOf = (metadata: Metadata) => Arrival | undefined;
 
 export interface Connections {
   accept(socket: Socket): void;
-  readonly peerOfCall: PeerOfCall;
+  readonly arrivalOf: ArrivalOf;
   /** Cuts every connection. */
   destroy(): void;
 }
@@ -23,12 +26,16 @@ export interface Connections {
  */
 export const connectionsInto = (grpc: Server, logger: Logger, sendBytes = maxMessageBytes): Connections => {
   const most = Math.min(aheadBytes, sendBytes);
-  const peers = new WeakMap<Metadata, Peer>();
+  // Kept outside of the headers, by their identity, so that nothing a client sends can pass for it.
+  const arrivals = new WeakMap<Metadata, NotingCall>();
+  const note = (metadata: Metadata, call: NotingCall): void => {
+    arrivals.set(metadata, call);
+  };
   const open = new Set<Socket>();
   const enter = (socket: Socket, peer: Peer): void => {
     const entrance = grpc.createConnectionInjector(
       experimental.createServerCredentialsWithInterceptors(ServerCredentials.createInsecure(), [
-        (_, call) => new NotingCall(call, (metadata) => peers.set(metadata, peer), most),
+        (_, call) => new NotingCall(call, peer, note, most),
       ]),
     );
     open.add(socket);
@@ -48,7 +55,7 @@ export const connectionsInto = (grpc: Server, logger: Logger, sendBytes = maxMes
         socket.destroy();
       }
     },
-    peerOfCall: (metadata) => peers.get(metadata),
+    arrivalOf: (metadata) => arrivals.get(metadata),
     destroy: () => {
       for (const socket of open) socket.destroy();
     },

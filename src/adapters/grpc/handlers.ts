@@ -96,7 +96,6 @@ export interface OpenCall {
 export interface IncomingCall {
   readonly metadata: Metadata;
   getPath(): string;
-  once(event: 'cancelled', listener: () => void): unknown;
 }
 
 /** @throws nothing: a caller that can't be told is answered through `refused` */
@@ -119,19 +118,6 @@ async function* received(
   }
   signal.throwIfAborted();
 }
-
-const answer = (work: Promise<Buffer>, opened: OpenCall, reply: sendUnaryData<Buffer>): void => {
-  work.then(
-    (bytes) => {
-      opened.settle();
-      reply(null, bytes);
-    },
-    (error: unknown) => {
-      opened.settle();
-      reply(opened.failure(error));
-    },
-  );
-};
 
 /** A method that is there, between bytes and messages. */
 const methodOf = ({ descriptor, implementation }: ServedService, name: string) => {
@@ -161,16 +147,62 @@ const methodOf = ({ descriptor, implementation }: ServedService, name: string) =
 
 type Method = ReturnType<typeof methodOf>;
 
+/** Runs a method that answers once. */
+const answerOnce = (
+  method: Method,
+  input: (method: Method) => unknown,
+  opened: OpenCall,
+  reply: sendUnaryData<Buffer>,
+): void => {
+  const run = method.run as (input: unknown, context: CallContext) => Promise<Init>;
+  const fail = (error: unknown): void => {
+    opened.settle();
+    reply(opened.failure(error));
+  };
+  const succeed = (init: Init): void => {
+    let bytes: Buffer;
+    try {
+      bytes = method.encode(init);
+    } catch (error) {
+      fail(error);
+      return;
+    }
+    opened.settle();
+    reply(null, bytes);
+  };
+  try {
+    run(input(method), opened.context).then(succeed, fail);
+  } catch (error) {
+    fail(error);
+  }
+};
+
 /** One grpc-js handler for one method of ours. */
 const handlerOf = (
   kind: DescMethod['methodKind'],
   load: () => Promise<Method>,
   open: OpenCalls,
 ): UntypedHandleCall => {
-  const toOne = async (input: (method: Method) => unknown, context: CallContext): Promise<Buffer> => {
-    const method = await load();
-    const run = method.run as (input: unknown, context: CallContext) => Promise<Init>;
-    return method.encode(await run(input(method), context));
+  let loaded: Method | undefined;
+  const toOne = (
+    input: (method: Method) => unknown,
+    opened: OpenCall,
+    reply: sendUnaryData<Buffer>,
+  ): void => {
+    if (loaded !== undefined) {
+      answerOnce(loaded, input, opened, reply);
+      return;
+    }
+    load().then(
+      (method) => {
+        loaded = method;
+        answerOnce(method, input, opened, reply);
+      },
+      (error: unknown) => {
+        opened.settle();
+        reply(opened.failure(error));
+      },
+    );
   };
   async function* toMany(
     input: (method: Method) => unknown,
@@ -185,22 +217,14 @@ const handlerOf = (
       return (call: IncomingCall & { request: Buffer }, reply: sendUnaryData<Buffer>) => {
         const opened = open(call);
         if ('refused' in opened) return reply(opened.refused);
-        answer(
-          toOne(({ decode }) => decode(call.request), opened.context),
-          opened,
-          reply,
-        );
+        toOne(({ decode }) => decode(call.request), opened, reply);
       };
     case 'client_streaming':
       return (call: ServerReadableStream<Buffer, Buffer>, reply: sendUnaryData<Buffer>) => {
         const opened = open(call);
         if ('refused' in opened) return reply(opened.refused);
-        const { context } = opened;
-        answer(
-          toOne(({ decode }) => received(call, decode, context.signal), context),
-          opened,
-          reply,
-        );
+        const { signal } = opened.context;
+        toOne(({ decode }) => received(call, decode, signal), opened, reply);
       };
     case 'server_streaming':
       return (call: ServerWritableStream<Buffer, Buffer>) => {

@@ -73,7 +73,7 @@ export const serve = async ({
   const calls = trackCalls({
     names,
     logger,
-    peerOfCall: connections.peerOfCall,
+    arrivalOf: connections.arrivalOf,
     owner,
     onRefused: (method, rejection, cause) => api.system.refused({ method, rejection }, { cause }),
   });

@@ -18,7 +18,8 @@ const held = () => {
     sendStatus: () => heard.push('status'),
   } as unknown as NextCall;
   const noted: Metadata[] = [];
-  const call = new NotingCall(next, (metadata) => noted.push(metadata), most);
+  const peer = { uid: 0, gid: 0, pid: 1, exe: '/bin/ctr' };
+  const call = new NotingCall(next, peer, (metadata) => noted.push(metadata), most);
   let sent = 0;
   return {
     call,
