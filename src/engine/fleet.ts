@@ -43,7 +43,7 @@ const ps = async (
     for (const inside of namespacesIn(world, namespace)) {
       const views = listContainers(world, inside, { all, filters });
       if (isRejection(views)) throw views;
-      found.push(...views.map((view) => ({ host, view })));
+      for (const view of views) found.push({ host, view });
     }
   }
   return found;

@@ -1,3 +1,4 @@
+import type { Container } from '../domain/containers.ts';
 import type { Namespace } from '../domain/identity.ts';
 import { Rejection } from '../domain/rejection.ts';
 import type { World } from '../domain/world.ts';
@@ -45,18 +46,28 @@ const table = (world: World, namespace: Namespace): FilterTable<ContainerView> =
   },
 });
 
-/** The containers of a namespace that match, newest first; `invalid-argument` for a filter that makes no sense. */
+/**
+ * The containers of a namespace that match, newest first, each looked at when its turn comes: there may be a hundred
+ * thousand. `invalid-argument`, at once, for a filter that makes no sense.
+ */
 export const listContainers = (
   world: World,
   namespace: Namespace,
   { all, filters }: ContainerListing,
-): readonly ContainerView[] | Rejection => {
+): Iterable<ContainerView> | Rejection => {
   const matches = parseFilters(filters, table(world, namespace), ['label']);
   if (matches instanceof Rejection) return matches;
   const everything = all || filters.some((filter) => /^(?:status|exited)=/.test(filter));
-  return containersOf(world, namespace)
-    .map((container) => containerView(world, container))
-    .filter((view) => everything || view.status === 'running' || view.status === 'paused')
-    .filter(matches)
-    .sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1));
+  return {
+    *[Symbol.iterator]() {
+      for (const container of newestFirst(containersOf(world, namespace))) {
+        const view = containerView(world, container);
+        const shown = everything || view.status === 'running' || view.status === 'paused';
+        if (shown && matches(view)) yield view;
+      }
+    },
+  };
 };
+
+const newestFirst = (containers: readonly Container[]): readonly Container[] =>
+  [...containers].sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1));

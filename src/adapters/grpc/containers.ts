@@ -54,14 +54,19 @@ export const containersService = (api: ContainersApi, logger: Logger): Service<t
   },
   list: async ({ namespace, all, filters, at }, { signal }) => {
     const options = { all, filters, ...present({ at: atOf(at) }) };
-    return { containers: (await api.list(namespaceOf(namespace), options, signal)).map(containerMessage) };
+    const found = await api.list(namespaceOf(namespace), options, signal);
+    return { containers: Array.from(found, containerMessage) };
   },
   listStream: async function* ({ namespace, all, filters, at }, { signal }) {
     const options = { all, filters, ...present({ at: atOf(at) }) };
     const found = await api.list(namespaceOf(namespace), options, signal);
-    for (let from = 0; from < found.length; from += piece) {
-      yield { containers: found.slice(from, from + piece).map(containerMessage) };
+    let containers: ReturnType<typeof containerMessage>[] = [];
+    for (const view of found) {
+      if (containers.push(containerMessage(view)) < piece) continue;
+      yield { containers };
+      containers = [];
     }
+    if (containers.length > 0) yield { containers };
   },
   inspect: async (request, { signal }) => {
     const target = { ...targetOf(request), ...present({ at: atOf(request.at) }) };

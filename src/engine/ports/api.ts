@@ -146,7 +146,7 @@ export interface ContainersApi {
     namespace: Namespace,
     options: { all: boolean; filters: readonly string[]; at?: At },
     signal?: AbortSignal,
-  ): Promise<readonly ContainerView[]>;
+  ): Promise<Iterable<ContainerView>>;
   inspect(target: Named & { at?: At }, signal?: AbortSignal): Promise<ContainerDetails>;
   top(target: Named): Promise<readonly ProcessView[]>;
   logs(

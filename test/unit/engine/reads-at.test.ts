@@ -129,7 +129,7 @@ describe('reads at a position', () => {
     gone = await engineOf({ log: await logOf(past.length) });
   });
   const containersAt = async (at: number) =>
-    (await containersApi(engine).list(namespace, { ...everything, ...when(at) })).map(({ id }) => id);
+    Array.from(await containersApi(engine).list(namespace, { ...everything, ...when(at) }), ({ id }) => id);
 
   it('show containers that are gone, and not those to come', async () => {
     expect(await containersAt(CREATED - 1)).toEqual([]);
@@ -137,7 +137,8 @@ describe('reads at a position', () => {
     expect(await containersAt(UNTAGGED)).toEqual(['c0ffee']);
     expect(await containersAt(REMOVED)).toEqual([]);
     expect(await containersAt(past.length)).toEqual(['beef']);
-    expect((await containersApi(engine).list(namespace, everything)).map(({ id }) => id)).toEqual(['beef']);
+    const now = await containersApi(engine).list(namespace, everything);
+    expect(Array.from(now, ({ id }) => id)).toEqual(['beef']);
   });
 
   it('resolve names in the world of that moment', async () => {

@@ -126,7 +126,7 @@ describe('a list of containers', () => {
   const names = (all: boolean, ...filters: string[]) => {
     const views = listContainers(many, ns, { all, filters });
     if (isRejection(views)) return views.message;
-    return views.map(({ name }) => name);
+    return Array.from(views, ({ name }) => name);
   };
   it.each<[boolean, string[], string[]]>([
     [false, [], ['web']],
@@ -147,6 +147,24 @@ describe('a list of containers', () => {
     [true, ['ancestor=abababab'], ['db-copy', 'db', 'web']],
   ])('all %s, %j', (all, filters, expected) => {
     expect(names(all, ...filters)).toEqual(expected);
+  });
+  it('looks at a container when its turn comes, and at none that is not asked for', () => {
+    const looked: string[] = [];
+    const findTask = many.task.get.bind(many.task);
+    const watched = {
+      ...many,
+      task: Object.assign(Object.create(many.task), {
+        get: (key: string) => {
+          looked.push(key);
+          return findTask(key);
+        },
+      }),
+    };
+    const views = listContainers(watched, ns, { all: true, filters: [] });
+    if (isRejection(views)) throw views;
+    expect(looked).toEqual([]);
+    const [newest] = views;
+    expect([newest?.name, looked.length]).toEqual(['db-copy', 1]);
   });
   it.each([
     ['colour=red', /filter 'colour=red' is not known; there are status=, name=/],
