@@ -72,3 +72,10 @@ export const startChild = (order: SpawnOrder): Child => {
   if (!process.listeners('SIGCHLD').includes(reap)) process.on('SIGCHLD', reap);
   return new Child(spawnProcess(order));
 };
+
+/** Blocks the calling thread, which must be no other than a worker, until a program of `spawnProcess` has ended. @throws SyscallError */
+export const waitForEnd = (pid: number): ProcessEnd => {
+  const status = new Int32Array(1);
+  check(waitpid(pid, status, 0), 'waitpid', pid);
+  return endOf(status[0] ?? 0);
+};

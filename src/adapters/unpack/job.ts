@@ -3,8 +3,12 @@ import type { UnpackLimits } from './limits.ts';
 
 /** What a worker thread is told. Descriptors are the process's: the sender opens them and closes them afterwards. */
 export interface UnpackJob {
-  /** Where the bytes are read, and whether the worker must inflate them itself. */
-  readonly source: { readonly fd: number; readonly inflate: 'none' | 'gzip' | 'zstd' };
+  /** Where the bytes are read, how they are compressed, and the program that inflates them; without one the worker does. */
+  readonly source: {
+    readonly fd: number;
+    readonly inflate: 'none' | 'gzip' | 'zstd';
+    readonly program?: { readonly path: string; readonly args: readonly string[] };
+  };
   /** The blob; its offset tells how far whoever inflates has come. */
   readonly blob: { readonly fd: number; readonly size: number };
   /** An open directory: the root of the layer, or of the tree that it is laid over. */

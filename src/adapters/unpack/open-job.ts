@@ -4,7 +4,7 @@ import { Rejection } from '../../domain/rejection.ts';
 import type { LayerGrowth } from '../../engine/ports/snapshots.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { statFileSystem } from '../syscalls/statfs.ts';
-import { type OpenedSource, openSource } from './decompressor.ts';
+import { sourceOf } from './decompressor.ts';
 import { followGrowth } from './follow-growth.ts';
 import type { UnpackJob } from './job.ts';
 import type { UnpackLimits } from './limits.ts';
@@ -38,6 +38,16 @@ export interface OpenedJob {
   close(): Promise<void>;
 }
 
+interface OpenedSource {
+  readonly source: UnpackJob['source'];
+  /** What was wrong on the way to whoever inflates; undefined where nothing was. Resolves after the stream's end. */
+  fault(): Promise<Rejection | undefined>;
+  /** Makes the stream end soon, wherever it is. */
+  interrupt(): void;
+  /** Ends what still runs and closes what was opened. */
+  close(): Promise<void>;
+}
+
 const headOf = (fd: number): Uint8Array => {
   const head = new Uint8Array(magicBytes);
   return head.subarray(0, readSync(fd, head, 0, magicBytes, 0));
@@ -58,7 +68,7 @@ const compressionOfType = (mediaType: string): Compression => {
   return /[+.]zstd$/.test(mediaType) ? 'zstd' : 'none';
 };
 
-/** The uncompressed layer, through the programs that its type asks for. Last to be opened, since it may start processes. */
+/** The layer, through the programs that its type asks for. Last to be opened, since it may start processes. */
 const openLayer = (blob: number, mediaType: string, request: JobRequest): OpenedSource => {
   if (request.growth === undefined) return openWhole(blob, compressionOf(headOf(blob)), mediaType, request);
   const compression = compressionOf(headOf(blob));
@@ -94,27 +104,26 @@ const openWhole = (
   { route, payloads, native }: JobRequest,
 ): OpenedSource => {
   const [first, ...others] = route.steps;
-  if (first === undefined) return openSource(blob, compression, { native });
+  if (first === undefined) {
+    const source = sourceOf(blob, compression, { native });
+    return { source, fault: async () => undefined, interrupt: () => undefined, close: async () => undefined };
+  }
   const processed = runProcessors({ fd: blob, mediaType }, [first, ...others], payloads);
-  let inflated: OpenedSource;
+  let source: UnpackJob['source'];
   try {
-    inflated = openSource(processed.fd, compressionOfType(route.mediaType), { native });
+    source = sourceOf(processed.fd, compressionOfType(route.mediaType), { native });
   } catch (error) {
     processed.interrupt();
     closeSync(processed.fd);
     throw error;
   }
   return {
-    source: inflated.source,
+    source,
     // a program that gives up leaves a stream that is cut off: what it says comes first
-    fault: async () => (await processed.fault()) ?? inflated.fault(),
-    interrupt: () => {
-      processed.interrupt();
-      inflated.interrupt();
-    },
+    fault: () => processed.fault(),
+    interrupt: () => processed.interrupt(),
     close: async () => {
       processed.interrupt();
-      await inflated.close();
       await processed.close();
     },
   };

@@ -2,7 +2,7 @@ import { read, readSync } from 'node:fs';
 import { Readable, type Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import type { UnpackJob } from './job.ts';
+import type { OpenStream } from './inflater.ts';
 import { LayerError } from './layer-error.ts';
 
 const readAsync = promisify(read);
@@ -55,10 +55,7 @@ async function* inflated(fd: number, format: 'gzip' | 'zstd'): AsyncIterable<Buf
  * Feeds the uncompressed bytes to `take`, which may keep none of them past the call. From a descriptor they are read with
  * the thread blocked: it has nothing else to do, and that takes half the time of a stream.
  */
-export const readSource = async (
-  source: UnpackJob['source'],
-  take: (bytes: Buffer) => void,
-): Promise<void> => {
+export const readSource = async (source: OpenStream, take: (bytes: Buffer) => void): Promise<void> => {
   if (source.inflate !== 'none') {
     for await (const bytes of inflated(source.fd, source.inflate)) take(bytes);
     return;

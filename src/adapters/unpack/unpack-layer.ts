@@ -3,6 +3,7 @@ import { offsetOf } from '../syscalls/pipe.ts';
 import { blameFor } from './blame.ts';
 import type { TarEntry } from './entry.ts';
 import { EntryWriter } from './entry-writer.ts';
+import type { OpenStream } from './inflater.ts';
 import type { UnpackJob, UnpackOutcome } from './job.ts';
 import { LayerError } from './layer-error.ts';
 import { LayerPlace } from './layer-place.ts';
@@ -55,6 +56,7 @@ class Watched implements TarSink {
 /** Reads it all: the digest is over the whole stream, what follows the archive's end included. */
 const extract = async (
   job: UnpackJob,
+  stream: OpenStream,
   writer: EntryWriter,
   progress: (bytesRead: number) => void,
   ended: () => void,
@@ -64,7 +66,7 @@ const extract = async (
   const parser = new TarParser(watched);
   let size = 0;
   let told = performance.now();
-  await readSource(job.source, (bytes) => {
+  await readSource(stream, (bytes) => {
     watched.checkCancelled();
     size += bytes.length;
     checkSize(job.limits, size, job.blob.size);
@@ -76,6 +78,7 @@ const extract = async (
     progress(offsetOf(job.blob.fd));
   });
   ended();
+  stream.ended();
   parser.finish();
   writer.finish();
   progress(job.blob.size);
@@ -85,6 +88,7 @@ const extract = async (
 /** Unpacks into the working directory of this thread, which must be the root of layer or tree and the thread's own. */
 export const unpackLayer = async (
   job: UnpackJob,
+  stream: OpenStream,
   progress: (bytesRead: number) => void,
 ): Promise<UnpackOutcome> => {
   const usage = new UsageCount(job.blockSize);
@@ -92,7 +96,7 @@ export const unpackLayer = async (
   const writer = new EntryWriter(job.onto === 'tree' ? new TreePlace() : new LayerPlace(lower, usage));
   let sourceEnded = false;
   try {
-    const found = await extract(job, writer, progress, () => {
+    const found = await extract(job, stream, writer, progress, () => {
       sourceEnded = true;
     });
     if (job.onto === 'tree') return { kind: 'done', ...found, usage: { bytes: 0, inodes: 0 } };

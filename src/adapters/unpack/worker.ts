@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { chroot, fchdir, umask, unshareFileSystemView } from '../syscalls/thread.ts';
+import { type OpenStream, openStream } from './inflater.ts';
 import type { UnpackBlame, UnpackJob, UnpackOutcome, WorkerMessage } from './job.ts';
 import { unpackLayer } from './unpack-layer.ts';
 
@@ -27,6 +28,15 @@ const failed = (blame: UnpackBlame, message: string): UnpackOutcome => ({
 const send = (message: WorkerMessage): void => parentPort?.postMessage(message);
 
 const work = async (job: UnpackJob): Promise<UnpackOutcome> => {
+  const stream = openStream(job.source);
+  try {
+    return await workInside(job, stream);
+  } finally {
+    stream.close();
+  }
+};
+
+const workInside = async (job: UnpackJob, stream: OpenStream): Promise<UnpackOutcome> => {
   const hostRoot = openSync('/', constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     enter(job.root);
@@ -35,7 +45,7 @@ const work = async (job: UnpackJob): Promise<UnpackOutcome> => {
     return failed('rights', `unpacking needs root with CAP_SYS_CHROOT: ${words(error)}`);
   }
   try {
-    return await unpackLayer(job, (bytesRead) => send({ kind: 'progress', bytesRead }));
+    return await unpackLayer(job, stream, (bytesRead) => send({ kind: 'progress', bytesRead }));
   } finally {
     enter(hostRoot);
     closeSync(hostRoot);
