@@ -89,8 +89,16 @@ export interface Effects {
   readonly 'send-archive': Row<{ readonly files: readonly ArchivePart[] }, number>;
 
   // Snapshots
-  /** Of our own containers: below `overlayfs`. */
-  readonly 'make-snapshot': Row<{ readonly id: SnapshotId; readonly kind: 'active' | 'view' }, void>;
+  /** Of our own containers: below `overlayfs`. Nothing happens where it is there. */
+  readonly 'make-snapshot': Row<
+    {
+      readonly id: SnapshotId;
+      readonly kind: 'active' | 'view';
+      /** Whose root it inherits the owner of, direct parent first. */
+      readonly parents?: readonly SnapshotId[];
+    },
+    void
+  >;
   readonly 'apply-layer': Row<
     {
       readonly layer: Descriptor;

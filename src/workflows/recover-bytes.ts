@@ -2,6 +2,7 @@ import { findContainer } from '../domain/containers.ts';
 import { blobSubject, ingestSubject, isHeld } from '../domain/content.ts';
 import type { SnapshotId, SnapshotterName } from '../domain/identity.ts';
 import {
+  ancestors,
   findSnapshot,
   type Snapshot,
   type Snapshots,
@@ -11,24 +12,32 @@ import {
 import type { World } from '../domain/world.ts';
 import type { Found, Repair } from './repair.ts';
 import { dispatch, look, perform, type Workflow } from './steps.ts';
+import { overlayfs } from './unpack.ts';
 
 const recovery = (because: string) => ({ by: 'recovery' as const, because });
 
 /** Snapshot directories, of each snapshotter that keeps them on this host. */
 export function* snapshotRepairs(world: World, found: Found): Generator<Repair> {
-  for (const [snapshotter, ids] of found.snapshots) yield* repairsIn(world, snapshotter, ids);
+  for (const [snapshotter, ids] of found.snapshots) yield* repairsIn(world, snapshotter, ids, found.rebooted);
 }
 
 function* repairsIn(
   world: World,
   snapshotter: SnapshotterName,
   ids: readonly SnapshotId[],
+  rebooted: boolean,
 ): Generator<Repair> {
   const there = new Set(ids);
   const named = [...world.snapshot.values()].filter((one) => one.snapshotter === snapshotter);
   const missing = named.filter(({ id }) => !there.delete(id));
   const gone = new Set(missing.map(({ id }) => id));
-  for (const snapshot of missing) yield missingSnapshot(world.snapshot, snapshot, gone);
+  for (const snapshot of missing) {
+    const below = ancestors(world.snapshot, snapshot).map(({ id }) => id);
+    const lost = rebooted && snapshotter === overlayfs && !below.some((id) => gone.has(id));
+    yield lost && snapshot.kind !== 'committed'
+      ? lostDirectory(snapshot, snapshot.kind, below)
+      : missingSnapshot(world.snapshot, snapshot, gone);
+  }
   for (const id of there) {
     yield {
       divergence: {
@@ -40,6 +49,21 @@ function* repairsIn(
     };
   }
 }
+
+/** What is written to is made without a sync: the power may have gone before anything in it was on the disk. */
+const lostDirectory = (
+  snapshot: Snapshot,
+  kind: 'active' | 'view',
+  parents: readonly SnapshotId[],
+): Repair => ({
+  divergence: {
+    what: 'snapshot-missing',
+    subject: snapshotSubject(snapshot),
+    detail: `its directory '${snapshot.id}' is not on disk`,
+    repair: 'made again, empty',
+  },
+  mend: () => perform('make-snapshot', { id: snapshot.id, kind, parents }),
+});
 
 /**
  * A record without bytes misleads: it goes, with the layers built on it, so that the next pull unpacks them again. It

@@ -1,4 +1,4 @@
-import { chownSync, statSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMounter } from '../../src/adapters/overlay/mounter.ts';
@@ -34,6 +34,15 @@ describe('an overlay store', () => {
     await store.create(id('above'), 'active', [id('below')]);
     const { uid, gid } = statSync(join(dir.path, 'snapshots/above/fs'));
     expect([uid, gid]).toEqual([100_000, 100_001]);
+  });
+
+  it('shows nothing of a directory that is not whole, and has none of it after the next start', async () => {
+    mkdirSync(join(dir.path, 'making/cutshort/fs'), { recursive: true });
+    expect(await store.list()).not.toContain('cutshort');
+    const next = createOverlayStore({ directory: dir.path });
+    expect([await next.list(), readdirSync(join(dir.path, 'making'))]).toEqual([await store.list(), []]);
+    await next.create(id('cutshort'), 'active');
+    expect(readdirSync(join(dir.path, 'snapshots/cutshort')).sort()).toEqual(['fs', 'work']);
   });
 
   it('knows again which snapshot its mounts write to, and no other', () => {

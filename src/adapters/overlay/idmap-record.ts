@@ -84,6 +84,7 @@ export const tieToIdMap = (directories: OverlayDirectories, id: SnapshotId, ids:
   }
   handOver(directories.fs(id), ids);
   handOver(directories.work(id), ids);
+  if (recorded === undefined) syncDirectory(directories.snapshots);
 };
 
 const filesIn = (path: string, id: SnapshotId): number => {

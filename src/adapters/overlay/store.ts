@@ -1,11 +1,11 @@
-import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { chmod, mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { SnapshotId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { RootStore } from '../../engine/ports/snapshots.ts';
 import { openSnapshotDirectories } from '../snapshot-directories/directories.ts';
-import { hasCode } from '../syscalls/error.ts';
 import { lchown } from '../syscalls/ownership.ts';
-import { syncDirectoryAside } from '../syscalls/sync.ts';
 import { type OverlayDirectories, overlayDirectories } from './directories.ts';
 import { overlayFeatures } from './features.ts';
 import { tieToIdMap } from './idmap-record.ts';
@@ -20,16 +20,6 @@ export interface OverlayStoreOptions {
   readonly remapIds?: boolean;
 }
 
-const makeDirectory = (path: string, mode: number): boolean => {
-  try {
-    mkdirSync(path, { mode });
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false;
-    throw error;
-  }
-};
-
 /**
  * The root of a tree belongs to whom it belongs to beneath, as in containerd: a client that gave a layer to the ids of a user
  * namespace finds it so in what it builds on it.
@@ -39,18 +29,31 @@ const inheritOwner = (parent: string, own: string): void => {
   if (uid !== 0 || gid !== 0) lchown(own, uid, gid);
 };
 
+/**
+ * Whole or not at all, since it gets its name last and file systems keep names in their order. Not synced: there is nothing
+ * in it yet, and a start makes it again where a power cut took it.
+ */
 const create = async (
   directories: OverlayDirectories,
   id: SnapshotId,
   kind: 'active' | 'view',
   parent: SnapshotId | undefined,
 ): Promise<void> => {
-  makeDirectory(directories.snapshot(id), 0o700);
+  if (existsSync(directories.snapshot(id))) return;
+  const made = join(directories.making, id);
+  const fs = join(made, 'fs');
+  await mkdir(fs, { recursive: true, mode: 0o700 });
   // the umask must not decide how a container sees its root
-  if (makeDirectory(directories.fs(id), 0o755)) chmodSync(directories.fs(id), 0o755);
-  if (parent !== undefined) inheritOwner(directories.fs(parent), directories.fs(id));
-  if (kind === 'active') makeDirectory(directories.work(id), 0o711);
-  await Promise.all([directories.snapshot(id), directories.snapshots].map(syncDirectoryAside));
+  await chmod(fs, 0o755);
+  if (parent !== undefined) inheritOwner(directories.fs(parent), fs);
+  if (kind === 'active') await mkdir(join(made, 'work'), { recursive: true, mode: 0o711 });
+  await rename(made, directories.snapshot(id));
+};
+
+/** What a crash left here is named nowhere, and is nothing but empty directories. */
+const sweepMaking = ({ making }: OverlayDirectories): void => {
+  rmSync(making, { recursive: true, force: true });
+  mkdirSync(making, { mode: 0o700 });
 };
 
 /**
@@ -68,6 +71,7 @@ export const createOverlayStore = (options: OverlayStoreOptions): RootStore => {
   const directories = overlayDirectories(directory);
   const features = options.features ?? overlayFeatures();
   const kept = openSnapshotDirectories({ directory, treeOf: directories.fs });
+  sweepMaking(directories);
   return {
     capabilities: options.remapIds === true ? ['remap-ids', 'rebase'] : ['rebase'],
     directory,

@@ -10,7 +10,7 @@ type Part = Pick<Performers, 'make-snapshot' | 'apply-layer' | 'settle-layers' |
 
 /** Directories of snapshots, and layers into them. */
 export const snapshotPerformers = (ports: Ports): Part => ({
-  'make-snapshot': ({ id, kind }) => ports.snapshots.create(id, kind),
+  'make-snapshot': ({ id, kind, parents }) => ports.snapshots.create(id, kind, parents),
   'apply-layer': (input, context) => applyLayer(ports, input, context),
   'settle-layers': ({ ids }) => ports.layers.settle(ids),
   'remove-snapshot-bytes': removals(ports.snapshotters),

@@ -5,7 +5,8 @@ import type { Mount } from '../../domain/mount.ts';
  * The bytes of snapshots of one snapshotter on this host: one directory per id. Keys, names, parents and kinds are the
  * log's; this port is told what it needs and knows nothing else.
  *
- * Life of a snapshot directory. `create` makes it, synced, before its event. `mounts` says how to see it, and touches
+ * Life of a snapshot directory. `create` makes it before its event, synced where there is anything in it: an empty one is
+ * made again where a power cut takes it. `mounts` says how to see it, and touches
  * nothing. `sync` comes before the event that commits it. `remove` comes after the event that freed it, survives
  * repetition, and first renames the directory away, so that a crash in the middle leaves only garbage that `list` shows.
  */
@@ -15,7 +16,8 @@ export interface SnapshotStore {
   /** Where its directories lie. */
   readonly directory: string;
   /**
-   * Makes the directory of a new snapshot, durable on return; nothing happens where it is there already.
+   * Makes the directory of a new snapshot, whole or not at all; nothing happens where it is there already. Durable on return,
+   * but for that of a {@link RootStore}.
    * @param parents ids from the direct parent to the base; one that copies copies the first
    * @throws Rejection `not-found` where a parent that is copied has no bytes, `resource-exhausted` where the disk is full
    */
@@ -55,7 +57,10 @@ export interface SnapshotStore {
  * and becomes visible only when the caller's commit event names it.
  */
 export interface RootStore extends SnapshotStore {
-  /** Nothing is copied; the root belongs to whom that of the direct parent belongs to, where one is named. */
+  /**
+   * Nothing is copied; the root belongs to whom that of the direct parent belongs to, where one is named. A power cut may
+   * take it, for as long as nothing in it was synced: recovery makes it again.
+   */
   create(id: SnapshotId, kind: 'active' | 'view', parents?: readonly SnapshotId[]): Promise<void>;
   mapIds(id: SnapshotId, ids: IdMapping): Promise<void>;
   /**

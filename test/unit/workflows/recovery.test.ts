@@ -97,6 +97,27 @@ describe('bytes after a restart', () => {
     expect(whatOf(past, there)).toEqual([['snapshot-missing', '']]);
   });
 
+  it('that a power cut took before anything in them was synced are made again, where what they build on is there', () => {
+    const root = (id: string, parent: string): EventInput => ({
+      type: 'snapshot-prepared',
+      data: { ...overlay, key: id, id, kind: 'active', parent, labels: {} },
+    });
+    const past = [...snapshot('a'), ...snapshot('b', 'a'), root('r', 'b')];
+    const there = found({
+      rebooted: true,
+      snapshots: overlays(...['a', 'b'].map((id) => SnapshotId.parse(id))),
+    });
+    const [repair, ...others] = compare(worldOf(log(...past)), there);
+    expect([repair?.divergence?.repair, others]).toEqual(['made again, empty', []]);
+    const made: unknown[] = [];
+    const answers: Answers = { 'make-snapshot': (what) => void made.push(what) };
+    play(mending(repair), { world: worldOf(log(...past)), answers });
+    expect(made).toEqual([{ id: 'r', kind: 'active', parents: ['b', 'a'] }]);
+    const half = found({ rebooted: true, snapshots: overlays(SnapshotId.parse('a')) });
+    const forgotten = 'forgotten, so that the next pull unpacks it again';
+    expect(whatOf(past, half).map(([, how]) => how)).toEqual([forgotten, forgotten]);
+  });
+
   it('that nobody named are removed', () => {
     const there = found({
       blobs: [Digest.parse(digest(1))],
@@ -184,6 +205,10 @@ class FakeHost {
     },
     'remove-blob-bytes': ({ digests }) => {
       this.#found = { ...this.#found, blobs: this.#found.blobs.filter((one) => !digests.includes(one)) };
+    },
+    'make-snapshot': ({ id }) => {
+      const others = [...this.#found.snapshots.values()].flat();
+      this.#found = { ...this.#found, snapshots: overlays(...others, id) };
     },
     'discard-ingest': ({ ref }) => {
       this.#found = { ...this.#found, ingests: this.#found.ingests.filter((one) => one.ref !== ref) };
