@@ -11,7 +11,7 @@ import { dispatch, look, type Workflow } from '../../workflows/steps.ts';
 import { HandOver } from '../api/hand-over.ts';
 import type { OpenArchive } from '../ports/archive.ts';
 import type { Call } from '../ports/call.ts';
-import type { ImageNaming, TransferService, UnpackTarget } from '../ports/store/transfer.ts';
+import type { ImageChoice, ImageNaming, TransferService, UnpackTarget } from '../ports/store/transfer.ts';
 import type { RunOptions } from '../workflow-runner.ts';
 import type { StoreParts } from './parts.ts';
 import { type UnpackParts, unpackInto } from './unpack-into.ts';
@@ -73,8 +73,8 @@ export const transferService = (
       await unpackAll(namespace, names, to.unpackElsewhere, call);
       return names;
     },
-    export: (namespace, names, how, call) => {
-      const images = names.map((name) => find(namespace, name));
+    export: (namespace, from, how, call) => {
+      const images = imagesMeant(ledger.durable.world, namespace, from);
       return exported(call.signal, (sink, signal) =>
         run(exportArchive({ namespace, images, format: 'oci', ...how }), { ...call, signal }, { sink }),
       );
@@ -91,6 +91,21 @@ const imageNamed = (world: World, namespace: Namespace, name: ImageName): Image 
   const image = findImage(world.image, namespace, name);
   if (image) return image;
   throw new Rejection('not-found', `image "${name}": not found`);
+};
+
+/** @throws Rejection `not-found` for a name, or for a prefix that no name has */
+const imagesMeant = (
+  world: World,
+  namespace: Namespace,
+  { names, prefixes }: ImageChoice,
+): readonly Image[] => {
+  const known = [...world.image.values()].filter((image) => image.namespace === namespace);
+  const begun = prefixes.flatMap((prefix) => {
+    const found = known.filter(({ name }) => name.startsWith(prefix));
+    if (found.length > 0) return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+    throw new Rejection('not-found', `no image name begins with "${prefix}": not found`);
+  });
+  return [...new Set([...names.map((name) => imageNamed(world, namespace, name)), ...begun])];
 };
 
 const naming = (

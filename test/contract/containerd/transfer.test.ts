@@ -291,6 +291,26 @@ describe.skipIf(missing !== undefined)(`what is in the store ${missing ?? ''}`, 
     await expect(names({ platforms })).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  it('goes out with all whose names begin alike, each once', async () => {
+    const app = 'docker.io/library/app:1';
+    for (const name of ['docker.io/library/app:2', 'example.test/app:1']) {
+      await transfers.run(inStore(app), inStore(name));
+    }
+    const named = async (...prefixes: string[]): Promise<unknown[]> => {
+      const { id: stream, bytes } = await transfers.receiving();
+      const extraReferences = prefixes.map((name) => ({ name, isPrefix: true }));
+      await transfers.run(inStore(app, { extraReferences }), [ImageExportStreamSchema, { stream }]);
+      const index = execFileSync('tar', ['-xO', 'index.json'], { input: await bytes }).toString();
+      return JSON.parse(index).manifests.map(
+        ({ annotations }: { annotations: Record<string, string> }) => annotations['io.containerd.image.name'],
+      );
+    };
+    expect(await named('docker.io/library/', 'docker.io/')).toEqual([app, 'docker.io/library/app:2']);
+    expect(await named('example.test/')).toEqual([app, 'example.test/app:1']);
+    await expect(named('nobody/')).rejects.toMatchObject({ code: 'not-found' });
+    await expect(named('')).rejects.toMatchObject({ code: 'invalid-argument' });
+  });
+
   it('is not exported where it is not there, and the stream ends all the same', async () => {
     const { id: stream, bytes } = await transfers.receiving();
     await expect(

@@ -4,7 +4,7 @@ import { ImageName, Labels, type Namespace, Platform, SnapshotterName } from '..
 import { Rejection } from '../../../domain/rejection.ts';
 import type { Store } from '../../../engine/ports/store/store.ts';
 import type { TakenStream } from '../../../engine/ports/store/streaming.ts';
-import type { ImageDestination } from '../../../engine/ports/store/transfer.ts';
+import type { ImageChoice, ImageDestination } from '../../../engine/ports/store/transfer.ts';
 import type { Transfer, TransferRequest } from '../../../gen/containerd/services/transfer/v1/transfer_pb.ts';
 import type { Platform as WirePlatform } from '../../../gen/containerd/types/platform_pb.ts';
 import { ImageStoreSchema } from '../../../gen/containerd/types/transfer/imagestore_pb.ts';
@@ -14,7 +14,7 @@ import {
 } from '../../../gen/containerd/types/transfer/importexport_pb.ts';
 import { OCIRegistrySchema } from '../../../gen/containerd/types/transfer/registry_pb.ts';
 import type { CallContext, Service } from '../handlers.ts';
-import { invalid, parse } from '../parse.ts';
+import { invalid, parse, required } from '../parse.ts';
 import { unpack } from './packed.ts';
 import { tenantOf } from './tenancy.ts';
 import { receivedBytes, sendBytes } from './transfer-bytes.ts';
@@ -78,12 +78,14 @@ const destinationOf = ({
   };
 };
 const nameOf = (text: string): ImageName => parse(ImageName, text, 'name');
-const lookedUp = ({ name, extraReferences }: ImageStore): readonly ImageName[] => {
-  if (extraReferences.some(({ isPrefix }) => isPrefix)) {
-    throw new Rejection('unimplemented', 'prefix lookup on export not implemented: not implemented');
-  }
-  return [name, ...extraReferences.map((each) => each.name)].filter((each) => each !== '').map(nameOf);
-};
+const lookedUp = ({ name, extraReferences }: ImageStore): ImageChoice => ({
+  names: [name, ...extraReferences.filter(({ isPrefix }) => !isPrefix).map((each) => each.name)]
+    .filter((each) => each !== '')
+    .map(nameOf),
+  prefixes: extraReferences
+    .filter(({ isPrefix }) => isPrefix)
+    .map((each) => required(each.name, 'extra_references.name')),
+});
 
 /** What each kind of transfer works with. */
 interface Work {

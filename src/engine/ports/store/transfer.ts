@@ -32,6 +32,13 @@ export interface UnpackTarget {
   readonly platform: Platform;
 }
 
+/** Which images are meant. */
+export interface ImageChoice {
+  readonly names: readonly ImageName[];
+  /** Also every image whose name begins with one of these. */
+  readonly prefixes: readonly string[];
+}
+
 export interface ExportChoice {
   /** Which manifests of an index; all that are here where none is named. */
   readonly platforms: readonly Platform[];
@@ -60,13 +67,11 @@ export interface TransferService {
     to: ImageNaming & Pick<ImageDestination, 'unpackElsewhere'>,
     call: Call,
   ): Promise<readonly ImageName[]>;
-  /** An OCI image layout. @throws Rejection `not-found` for an image, or where it is not here for the platforms */
-  export(
-    namespace: Namespace,
-    names: readonly ImageName[],
-    how: ExportChoice,
-    call: Call,
-  ): AsyncIterable<Uint8Array>;
+  /**
+   * An OCI image layout, with each image once.
+   * @throws Rejection `not-found` for an image, for a prefix that no name has, or where it is not here for the platforms
+   */
+  export(namespace: Namespace, from: ImageChoice, how: ExportChoice, call: Call): AsyncIterable<Uint8Array>;
   /** @throws Rejection `not-found` */
   tag(namespace: Namespace, name: ImageName, to: ImageNaming, call: Call): Promise<void>;
 }
