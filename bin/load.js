@@ -10,6 +10,7 @@
  */
 
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const v8 = require('node:v8');
 const vm = require('node:vm');
@@ -20,6 +21,8 @@ const dist = path.join(__dirname, '..', 'dist');
 const BUILD_ID = 64;
 /** A daemon has done what it does at start by then. Milliseconds. */
 const SETTLED_AFTER = 3000;
+/** Then clients that waited for it have been served, too. Milliseconds. */
+const QUIET_AFTER = 20_000;
 
 const cacheFolders = () => {
   const own =
@@ -85,7 +88,7 @@ const readBundle = (name, file) => {
   }
 };
 
-const compile = (name, file, { source, buildId }, policy) => {
+const compile = (name, file, { source, buildId }, policy, options) => {
   let cachedData;
   for (const folder of policy === 'off' ? [] : cacheFolders()) {
     cachedData ??= readTrusted(path.join(folder, cacheName(name)), buildId);
@@ -93,7 +96,7 @@ const compile = (name, file, { source, buildId }, policy) => {
   const script = new vm.Script(source, {
     filename: file,
     cachedData,
-    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    ...options,
   });
   const good = cachedData !== undefined && !script.cachedDataRejected;
   return { script, save: () => writeCache(name, buildId, script), good };
@@ -127,10 +130,33 @@ const saveOnce = (save) => {
   process.once('exit', once);
 };
 
+/**
+ * A daemon that was started without a snapshot that fits has those of all programs made, in a process of its own: for
+ * the next start.
+ */
+const makeSnapshots = () => {
+  const { spawn } = require('node:child_process');
+  const words = [path.join(__dirname, 'build-snapshot.js'), 'shiplogd', 'shiplog'];
+  const child = spawn(process.execPath, words, { detached: true, stdio: ['ignore', 'ignore', 'inherit'] });
+  child.once('error', (error) => process.stderr.write(`shiplogd: no snapshot is made: ${error.message}\n`));
+  if (child.pid) os.setPriority(child.pid, os.constants.priority.PRIORITY_LOW);
+  child.unref();
+};
+
 const load = (name) => {
+  const missing = process.env.SHIPLOG_SNAPSHOT === 'missing';
+  if (missing) delete process.env.SHIPLOG_SNAPSHOT; // Of no concern to what is started from here.
+  if (missing && name === 'shiplogd') {
+    setTimeout(() => {
+      process.stderr.write(`shiplogd: started without a snapshot that fits; making one in ${dist}/.cache\n`);
+      makeSnapshots();
+    }, QUIET_AFTER).unref();
+  }
   const policy = process.env.SHIPLOG_CODE_CACHE;
   const file = path.join(dist, `${name}.js`);
-  const { script, save, good } = compile(name, file, readBundle(name, file), policy);
+  const { script, save, good } = compile(name, file, readBundle(name, file), policy, {
+    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  });
   let letGo = () => undefined;
   // A cache is of the flags that hold when it is saved.
   if (policy !== 'off' && (!good || policy === 'rebuild')) {
@@ -147,4 +173,4 @@ const load = (name) => {
   run.call(module.exports, module.exports, Module.createRequire(file), module, file, dist);
 };
 
-module.exports = { load };
+module.exports = { compile, holdYoungSpace, load, readBundle };

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { rmSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { bundle, bundleApart, writeWhole } from './bundle.mjs';
@@ -7,7 +8,10 @@ import { gen } from './gen.mjs';
 import { thirdPartyNotices } from './notices.mjs';
 import { warm } from './warm.mjs';
 
-/** `npm run build`: src/gen from proto/, one file per program in dist/, the client package, V8's code cache for programs. */
+/**
+ * `npm run build`: src/gen from proto/, one file per program in dist/, the client package, V8's code cache and snapshots
+ * of programs.
+ */
 
 const fail = (message) => {
   process.stderr.write(`build: ${message}\n`);
@@ -27,6 +31,10 @@ try {
   if (!process.argv.includes('--no-warm')) {
     rmSync(join(dist, '.cache'), { recursive: true, force: true });
     await warm();
+    // Each as the code cache of its program has it by now; a program without one starts from its bundle, and this says why.
+    spawnSync(process.execPath, [join(root, 'bin/build-snapshot.js'), 'shiplogd', 'shiplog'], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
   }
   for (const name of Object.keys(entries)) {
     const path = join(dist, `${name}.js`);

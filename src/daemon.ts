@@ -27,6 +27,7 @@ import { Supervisor } from './engine/supervisor.ts';
 import { WorkflowRunner } from './engine/workflow-runner.ts';
 import { openHostPorts } from './host-ports.ts';
 import { openHostRecord } from './host-record.ts';
+import { askToRemapIds } from './host-snapshots.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -52,6 +53,7 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   const clock = createClock(boot);
   const names = createNames();
   const actor = daemonActor(process.pid, process.execPath);
+  const remapIds = askToRemapIds(config);
   const logDirectory = join(config.root, 'log');
   const record = await openHostRecord({
     config,
@@ -66,7 +68,9 @@ export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
   const { log } = home;
   const lastBoot = ledger.head.world.host.boot;
   const { env } = options;
-  const host = await openHostPorts({ config, log, logDirectory, clock, names, logger, boot, version, env });
+  const host = await openHostPorts({
+    ...{ config, log, logDirectory, clock, names, logger, boot, version, env, remapIds },
+  });
   const { ports } = host;
 
   const removals = new Removals(ports.blobs, ledger);

@@ -37,6 +37,8 @@ export interface HostPortsOptions {
   readonly logger: Logger;
   /** Of the kernel's start, as the clock tells it. */
   readonly boot: string;
+  /** Whether snapshots can be shown under other ids. */
+  readonly remapIds: Promise<boolean>;
   readonly version: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -118,7 +120,7 @@ export const openHostPorts = async (options: HostPortsOptions): Promise<HostPort
   });
   const light = { name: lightRuntime, ...conmon };
   const { runtime, stdio } = runtimesTogether(light, { runtime: shims, stdio: holder });
-  const snapshots = await openHostSnapshots(config);
+  const snapshots = await openHostSnapshots(config, options.remapIds);
   const containers = join(config.root, 'containers');
   const rootsDirectory = join(config.state, 'roots');
   const ports: Ports = {

@@ -36,9 +36,23 @@ const folder = (...parts: [string, ...string[]]): string => {
   return path;
 };
 
-export const openHostSnapshots = async (config: Config): Promise<HostSnapshots> => {
-  const directory = folder(config.root, 'overlayfs');
-  const overlay = createOverlayStore({ directory, remapIds: await canMapIds(directory) });
+const overlayIn = (config: Config): string => folder(config.root, 'overlayfs');
+
+/** Whether snapshots can be shown under other ids. It takes a process to find out, which may run while the log is opened. */
+export const askToRemapIds = (config: Config): Promise<boolean> => {
+  const answer = canMapIds(overlayIn(config));
+  // Whoever needs the answer is told; nobody may come to need it.
+  answer.catch(() => undefined);
+  return answer;
+};
+
+/** @param remapIds as {@link askToRemapIds} tells */
+export const openHostSnapshots = async (
+  config: Config,
+  remapIds: Promise<boolean>,
+): Promise<HostSnapshots> => {
+  const directory = overlayIn(config);
+  const overlay = createOverlayStore({ directory, remapIds: await remapIds });
   const mounter = createMounter();
   const trees = createTreeOpener({ mounter, directory: folder(config.state, 'trees') });
   await trees.sweep();

@@ -1,9 +1,15 @@
+import { startupSnapshot } from 'node:v8';
 import manifest from '../package.json' with { type: 'json' };
 import { containerdConfigText, containerdDefaultText } from './adapters/config/containerd/default-text.ts';
 import { defaultConfigText } from './adapters/config/default-text.ts';
 import { configText } from './adapters/config/dump-text.ts';
-import { loadConfig } from './adapters/config/load.ts';
-import { type Invocation, parseArguments, programName } from './adapters/daemon/arguments.ts';
+import { loadConfig, parseConfig } from './adapters/config/load.ts';
+import {
+  type Invocation,
+  type ProgramName,
+  parseArguments,
+  programName,
+} from './adapters/daemon/arguments.ts';
 import { joinControlGroup } from './adapters/daemon/control-group.ts';
 import { setOomScore } from './adapters/daemon/oom-score.ts';
 import { preferEventLoop } from './adapters/daemon/prefer-event-loop.ts';
@@ -19,14 +25,10 @@ const FENCED_OUT = 78;
 /** Milliseconds after which a daemon has done what it does at its start. */
 const SETTLED_AFTER = 3000;
 
-const name = programName(process.argv[1], process.env.SHIPLOG_PROGRAM);
-// Of no concern to what the daemon starts.
-delete process.env.SHIPLOG_PROGRAM;
-const dialect = name === 'containerd' ? 'containerd' : 'shiplog';
-const revision = process.env.SHIPLOG_REVISION ?? '';
+type Dialect = 'containerd' | 'shiplog';
 
 /** What `config` prints, in the words of whoever asks. */
-const configurationText = (invocation: Exclude<Invocation, { kind: 'serve' }>): string => {
+const configurationText = (invocation: Exclude<Invocation, { kind: 'serve' }>, dialect: Dialect): string => {
   if (invocation.kind === 'config-default') {
     return dialect === 'containerd' ? containerdDefaultText() : defaultConfigText();
   }
@@ -37,11 +39,15 @@ const configurationText = (invocation: Exclude<Invocation, { kind: 'serve' }>): 
 };
 
 /** The program `shiplogd`: the process around the daemon. */
-const main = async (): Promise<void> => {
+const main = async (name: ProgramName): Promise<void> => {
+  // Of no concern to what the daemon starts.
+  delete process.env.SHIPLOG_PROGRAM;
+  const dialect = name === 'containerd' ? 'containerd' : 'shiplog';
+  const revision = process.env.SHIPLOG_REVISION ?? '';
   const program = { name, version: manifest.version, revision };
   const invocation = parseArguments(process.argv.slice(2), program);
   if (invocation.kind !== 'serve') {
-    process.stdout.write(configurationText(invocation));
+    process.stdout.write(configurationText(invocation, dialect));
     return;
   }
   const { config, warnings } = loadConfig(invocation.configPath, invocation.overrides, dialect);
@@ -94,9 +100,20 @@ const main = async (): Promise<void> => {
   process.on('SIGINT', stop);
 };
 
-main().catch((error: unknown) => {
-  const { code, message } = asRejection(error);
-  process.stderr.write(`${name}: ${message}\n`);
-  if (code === 'internal' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  process.exit(1);
-});
+const start = (): void => {
+  const name = programName(process.argv[1], process.env.SHIPLOG_PROGRAM);
+  main(name).catch((error: unknown) => {
+    const { code, message } = asRejection(error);
+    process.stderr.write(`${name}: ${message}\n`);
+    if (code === 'internal' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    process.exit(1);
+  });
+};
+
+if (startupSnapshot.isBuildingSnapshot()) {
+  // A snapshot of V8 (ADR 42) holds what is in memory by now: all keys of the configuration, too.
+  parseConfig('', 'no file');
+  startupSnapshot.setDeserializeMainFunction(start);
+} else {
+  start();
+}

@@ -8,6 +8,7 @@ import { type CliIo, OutputClosed, write } from './cli-io.ts';
 import { Exit, exitCodeOf, exitCodes, isUsageError, UsageError } from './exit-codes.ts';
 import { type GlobalOptions, loadVerbs, makeProgram } from './program.ts';
 import type { Task, VerbContext } from './verb.ts';
+import { verbs } from './verbs.ts';
 
 const usageExitCodes: Readonly<Record<string, number>> = {
   'commander.helpDisplayed': exitCodes.ok,
@@ -124,6 +125,17 @@ const invoked = (command: Command): { readonly verb: string; readonly options: G
     verb: verb === '' ? command.name() : `${verb} ${command.name()}`,
     options: { ...options, ...command.opts<GlobalOptions>() },
   };
+};
+
+/** Loads all verbs and what most of them ask a daemon with, which `run` loads when they are asked for. */
+export const loadAhead = async (): Promise<void> => {
+  await Promise.all(Object.values(verbs).map(({ load }) => load()));
+  await import('../../client/connect.ts');
+  await Promise.all([
+    import('../../gen/shiplog/v1/containers_pb.ts'),
+    import('../../gen/shiplog/v1/images_pb.ts'),
+    import('../../gen/shiplog/v1/system_pb.ts'),
+  ]);
 };
 
 /**

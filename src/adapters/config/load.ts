@@ -111,7 +111,8 @@ export const parseConfig = (
 ): LoadedConfig => {
   const { values, warnings, placeOf } = understand(parseToml(text, origin), origin, dialect);
   const given = merge(values, overrides);
-  const parsed = ConfigSchema.safeParse(given);
+  // Read once: compiling a reader of it (zod's jit) takes longer than all of the rest.
+  const parsed = ConfigSchema.safeParse(given, { jitless: true });
   if (!parsed.success) throw complain(parsed.error, given, overrides, placeOf);
   return { config: parsed.data, given, warnings };
 };

@@ -10,14 +10,14 @@ import type { Peer } from './peer.ts';
 import { failureOf } from './status.ts';
 
 /** Users that may call: root, and whoever the daemon runs as. */
-const allowed: ReadonlySet<number> = new Set([0, process.getuid?.() ?? 0]);
+const isAllowed = (uid: number): boolean => uid === 0 || uid === process.getuid?.();
 
 /**
  * The socket's mode keeps others out; this holds where it was changed, or a capability went around it. A group that was
  * given the socket is let in by the mode alone: which groups a process has beside its first, nobody tells.
  */
 const refusalOf = ({ uid }: Peer, owner: SocketOwner): Rejection | undefined =>
-  allowed.has(uid) || uid === owner.uid || owner.gid !== 0
+  isAllowed(uid) || uid === owner.uid || owner.gid !== 0
     ? undefined
     : new Rejection('permission-denied', `user ${uid} may not use Shiplog: only root may; call as root`);
 

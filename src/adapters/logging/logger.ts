@@ -15,8 +15,6 @@ const STDERR = 2;
 /** A reader that takes nothing for this long loses lines; the daemon goes on. Milliseconds. */
 const STALLED_AFTER = 100;
 
-const pause = new Int32Array(new SharedArrayBuffer(4));
-
 /**
  * Writes all of a line before it returns, so that the last words before a crash are there. Lines are few, and a pipe
  * to journald is quick.
@@ -31,7 +29,7 @@ const writeWhole = (fd: number, line: string): void => {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       // Nobody reads (EPIPE), no disk takes it (ENOSPC, EIO): an operator's log must not end the daemon.
       if (code !== 'EAGAIN' || waited >= STALLED_AFTER) return;
-      Atomics.wait(pause, 0, 0, 5);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
       waited += 5;
     }
   }

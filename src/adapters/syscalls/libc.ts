@@ -6,20 +6,31 @@ import { SyscallError } from './error.ts';
  * The C library of this very process, through koffi (ADR 0006). Paths go in as NUL-terminated bytes, so that names which
  * are not UTF-8 stay exact. koffi knows no ssize_t: such results are declared int64_t.
  */
-const library = koffi.load(null);
+type Library = ReturnType<typeof koffi.load>;
+let opened: Library | undefined;
+const library = (): Library => {
+  opened ??= koffi.load(null);
+  return opened;
+};
 
-/** Declares a function; the caller says its TypeScript shape, beside the C one. */
-export const declare = <F extends (...args: never[]) => number>(prototype: string): F =>
-  library.func(prototype) as unknown as F;
+/** Declares a function, to be looked up at its first call; the caller says its TypeScript shape, beside the C one. */
+export const declare = <F extends (...args: never[]) => number>(prototype: string): F => {
+  let found: F | undefined;
+  return ((...args: never[]) => {
+    found ??= library().func(prototype) as unknown as F;
+    return found(...args);
+  }) as F;
+};
 
 /** As `declare`, to be run on libuv's thread pool. Its errno can't be read afterwards: see {@link retried}. */
 export const declareAsync = <A extends readonly unknown[]>(
   prototype: string,
 ): ((...args: A) => Promise<number>) => {
-  const run = library.func(prototype).async;
+  let found: ReturnType<Library['func']> | undefined;
   return (...args) =>
     new Promise((resolve, reject) => {
-      run(...args, (error: unknown, result: number) => (error ? reject(error) : resolve(result)));
+      found ??= library().func(prototype);
+      found.async(...args, (error: unknown, result: number) => (error ? reject(error) : resolve(result)));
     });
 };
 

@@ -1,0 +1,81 @@
+'use strict';
+
+/**
+ * `node build-snapshot.js NAME…`: makes the snapshots that launch.sh starts programs from, tries each, and only then lets it
+ * be found. Ends with 1 where one could not be made; programs start from their bundles then.
+ */
+
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const http2 = require('node:http2');
+const path = require('node:path');
+
+const folder = path.join(__dirname, '..', 'dist', '.cache');
+/** Packages may keep what they read of it while they load: no more than what finding code caches needs. */
+const env = {
+  ...Object.fromEntries(['PATH', 'HOME', 'XDG_CACHE_HOME'].map((name) => [name, process.env[name] ?? ''])),
+  NODE_NO_WARNINGS: '1',
+  SHIPLOG_HTTP2_CONSTANTS: JSON.stringify(http2.constants),
+};
+/** Milliseconds. */
+const PATIENCE = 60_000;
+
+const node = (...args) => execFileSync(process.execPath, args, { env, timeout: PATIENCE, stdio: 'pipe' });
+
+/** The node that launch.sh would take, which must be this one. */
+const launched = () => {
+  const found = execFileSync('/bin/sh', ['-c', 'command -v node'], { encoding: 'utf8' }).trim();
+  if (fs.realpathSync(found) !== fs.realpathSync(process.execPath))
+    throw new Error(`programs would be started by ${found}, and this is ${process.execPath}`);
+  return found;
+};
+
+const writeDurably = (file, text) => {
+  const fd = fs.openSync(file, 'wx', 0o644);
+  try {
+    fs.writeFileSync(fd, text);
+    fs.fchmodSync(fd, 0o644);
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+};
+
+const sync = (file) => {
+  const fd = fs.openSync(file, 'r');
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+};
+
+const build = (name) => {
+  const blob = `${name}-${process.pid}-${Date.now()}.blob`;
+  const pointer = path.join(folder, `${name}.snapshot`);
+  const [file, fresh] = [path.join(folder, blob), `${pointer}.${process.pid}.new`];
+  try {
+    node('--snapshot-blob', file, '--build-snapshot', path.join(__dirname, 'snapshot.js'), name);
+    fs.chmodSync(file, 0o644);
+    sync(file);
+    node('--snapshot-blob', file, path.join(__dirname, name), '--version');
+    const script = '. "$3/snapshot-facts.sh"; snapshot_facts "$@"';
+    const args = ['-c', script, 'sh', launched(), name, __dirname, blob, '/'];
+    const facts = execFileSync('/bin/sh', args, { encoding: 'utf8' }).trim();
+    writeDurably(fresh, `${blob}\n${facts.slice(facts.indexOf(';') + 1)}\n`);
+    fs.renameSync(fresh, pointer);
+  } catch (error) {
+    for (const left of [file, fresh]) fs.rmSync(left, { force: true });
+    const said = error.stderr?.toString().trim() || error.message;
+    process.stderr.write(`shiplog: no snapshot of ${name}, it starts from its bundle: ${said}\n`);
+    process.exitCode = 1;
+    return;
+  }
+  for (const other of fs.readdirSync(folder)) {
+    if (other !== blob && other.startsWith(`${name}-`) && other.endsWith('.blob'))
+      fs.rmSync(path.join(folder, other));
+  }
+};
+
+fs.mkdirSync(folder, { recursive: true, mode: 0o755 });
+for (const name of process.argv.slice(2)) build(name);
