@@ -26,6 +26,8 @@ export interface SavedViewsOptions {
 
 /** Part of `every` that it doesn't pay to save for at a start or stop. */
 const WORTH = 0.1;
+/** Part of `every` after which it looks again whether to save: what is kept is a list to be made and sorted. */
+const LOOK = 0.01;
 /** A long fold saves again once it has gone on for so many times as long as it took to save last. */
 const SHARE = 10;
 
@@ -114,7 +116,14 @@ export class SavedViews {
 
   /** Saves whenever enough has happened. */
   follow(ledger: Moving): void {
-    this.#watch = ledger.recorded.subscribe(() => this.offer(ledger.durable));
+    const stride = BigInt(Math.max(1, Math.floor(this.#options.every * LOOK)));
+    let next = 0n;
+    this.#watch = ledger.recorded.subscribe(() => {
+      const at = ledger.durable.world.position;
+      if (at < next) return;
+      next = at + stride;
+      this.offer(ledger.durable);
+    });
   }
 
   /** Saves the views in the background, where none near below are kept and nothing else is being saved. */

@@ -295,6 +295,23 @@ describe('saved views', () => {
       expect(store.list().at(-1)?.position).toBe(at(35));
     }, memoryFolder));
 
+  it('are not looked through at every event', () =>
+    inTemporaryDirectory(async (directory) => {
+      const log = memoryLog();
+      const { saved, store } = await startOn(log, directory, { every: 1000 });
+      const ledger = await Ledger.open(log, clock, saved);
+      const { list } = store;
+      let looks = 0;
+      store.list = () => {
+        looks += 1;
+        return list();
+      };
+      saved.follow(ledger);
+      const cause = { actor: { uid: 0, gid: 0, pid: 1, exe: '', client: '' }, correlation: 'c' };
+      for (let n = 0; n < 100; n += 1) await ledger.dispatch([{ type: 'stop-daemon', because: '' }], cause);
+      expect(looks).toBe(10);
+    }, memoryFolder));
+
   it('above a changed event are forgotten', () =>
     inHost(async ({ log, directory }) => {
       const { saved, store } = await startOn(log, directory);
