@@ -26,20 +26,27 @@ export const isManifest = (mediaType: string): boolean =>
 /** Manifests, indexes and configurations above this are refused (bytes). */
 export const documentLimit = 8 * 1024 * 1024;
 
+/** Go's programs write an empty list as null. */
+const listOf = <T extends z.ZodType>(of: T) =>
+  z
+    .array(of)
+    .nullable()
+    .transform((list) => list ?? []);
+
 const PlatformedDescriptor = z
   .object({ ...Descriptor.unwrap().shape, platform: Platform.optional() })
   .readonly();
 
 export const ImageIndex = z.object({
   schemaVersion: z.literal(2),
-  manifests: z.array(PlatformedDescriptor),
+  manifests: listOf(PlatformedDescriptor),
 });
 export type ImageIndex = z.infer<typeof ImageIndex>;
 
 export const ImageManifest = z.object({
   schemaVersion: z.literal(2),
   config: Descriptor,
-  layers: z.array(Descriptor),
+  layers: listOf(Descriptor),
 });
 export type ImageManifest = z.infer<typeof ImageManifest>;
 
@@ -63,7 +70,7 @@ export const ImageConfig = z.object({
       ExposedPorts: emptyObjects,
     })
     .nullish(),
-  rootfs: z.object({ type: z.string(), diff_ids: z.array(DiffId) }),
+  rootfs: z.object({ type: z.string(), diff_ids: listOf(DiffId) }),
 });
 export type ImageConfig = z.infer<typeof ImageConfig>;
 

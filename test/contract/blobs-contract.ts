@@ -82,7 +82,7 @@ export const describeBlobStore = (name: string, open: () => Promise<OpenedBlobSt
         expect((await gather(store.read(digestOfBytes(whole)))).equals(whole)).toBe(true);
       });
 
-      it('with a wrong digest is refused and its bytes are gone', async () => {
+      it('with a wrong digest is refused, and stays as it is for its holder to end', async () => {
         const wrong = digestOfBytes(Buffer.from('other'));
         const ingest = await store.ingest(keyOf('wrong'), { digest: wrong });
         await ingest.write(Buffer.from('these'));
@@ -90,10 +90,22 @@ export const describeBlobStore = (name: string, open: () => Promise<OpenedBlobSt
           code: 'failed-precondition',
           message: expect.stringContaining(wrong),
         });
-        expect(await store.ingests()).toEqual([]);
         expect(await store.size(wrong)).toBeUndefined();
-        const again = await store.ingest(keyOf('wrong'));
-        expect(again.offset).toBe(0);
+        expect(ingest.offset).toBe(5);
+        await ingest.truncate(0);
+        await ingest.write(Buffer.from('other'));
+        expect(await ingest.commit()).toEqual({ digest: wrong, size: 5 });
+        expect(await store.ingests()).toEqual([]);
+      });
+
+      it('tells the next attempt when it was written last', async () => {
+        const at = 1_763_695_753_123_456;
+        const ingest = await store.ingest(keyOf('when'));
+        await ingest.write(Buffer.from('some'));
+        await ingest.release(at);
+        expect(await store.ingests()).toMatchObject([{ offset: 4, updatedAt: at }]);
+        const again = await store.ingest(keyOf('when'));
+        expect(again.updatedAt).toBe(at);
         await again.discard();
       });
 
@@ -101,6 +113,7 @@ export const describeBlobStore = (name: string, open: () => Promise<OpenedBlobSt
         const short = await store.ingest(keyOf('short'), { size: 10 });
         await short.write(Buffer.from('123456789'));
         await expect(short.commit()).rejects.toMatchObject({ code: 'failed-precondition' });
+        await short.discard();
         const long = await store.ingest(keyOf('long'), { size: 10 });
         await long.write(Buffer.from('1234567890'));
         await expect(long.write(Buffer.from('1'))).rejects.toMatchObject({ code: 'failed-precondition' });

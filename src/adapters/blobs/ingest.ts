@@ -7,6 +7,7 @@ import type { Ingest, IngestKey } from '../../engine/ports/blobs.ts';
 import { diskRejection } from './disk-error.ts';
 import { syncDirectory } from './durability.ts';
 import { hashOfFile } from './hash-file.ts';
+import { lastWriteOf, noteLastWrite } from './last-write.ts';
 import { type Algorithm, algorithmOf, digestOf, type IngestPaths, type Layout } from './layout.ts';
 import type { Expected } from './ref-file.ts';
 import type { Turns } from './turns.ts';
@@ -34,27 +35,34 @@ export const openIngest = async (options: OpenIngest): Promise<Ingest> => {
   let file: FileHandle | undefined;
   try {
     file = await open(paths.data, 'a+', 0o644);
+    const updatedAt = lastWriteOf(await file.stat({ bigint: true }));
     let { hash, bytes } = await hashOfFile(file, algorithm);
     if (expected.size !== undefined && bytes > expected.size) {
       await file.truncate(0);
       ({ hash, bytes } = await hashOfFile(file, algorithm, 0));
     }
-    return writer(options, file, algorithm, hash, bytes);
+    return writer(options, { file, updatedAt, hash, offset: bytes }, algorithm);
   } catch (error) {
     await file?.close();
     throw diskRejection(error, doing, paths.data);
   }
 };
 
+/** What an earlier attempt has left, or nothing yet. */
+interface Reached {
+  readonly file: FileHandle;
+  readonly hash: Hash;
+  readonly offset: number;
+  /** Microseconds since the Unix epoch. */
+  readonly updatedAt: number;
+}
+
 const writer = (
   { key, paths, layout, expected, turns, stored, letGo }: OpenIngest,
-  file: FileHandle,
+  { file, updatedAt, ...reached }: Reached,
   algorithm: Algorithm,
-  firstHash: Hash,
-  firstOffset: number,
 ): Ingest => {
-  let hash = firstHash;
-  let offset = firstOffset;
+  let { hash, offset } = reached;
   let state: 'open' | 'failed' | 'over' = 'open';
   /** One thing at a time happens to the file, in the order of the calls. */
   let turn: Promise<unknown> = Promise.resolve();
@@ -131,6 +139,7 @@ const writer = (
   return {
     key,
     path: paths.data,
+    updatedAt,
     get offset() {
       return offset;
     },
@@ -180,21 +189,20 @@ const writer = (
         const digest = await digestFor(also.digest ?? expected.digest);
         const wrong =
           difference({ digest, size: offset }, expected) ?? difference({ digest, size: offset }, also);
-        if (wrong !== undefined) {
-          await discard();
-          throw new Rejection(
-            'failed-precondition',
-            `ingest '${key.ref}' ${wrong}; its bytes were thrown away`,
-          );
-        }
+        if (wrong !== undefined) throw new Rejection('failed-precondition', `ingest '${key.ref}' ${wrong}`);
         await store(digest);
         const size = offset;
         await discard();
         return { digest, size };
       }),
-    release: () =>
+    release: (lastWrite) =>
       inTurn(async () => {
-        if (state !== 'over') await close();
+        if (state === 'over') return;
+        try {
+          if (lastWrite !== undefined) await noteLastWrite(file, lastWrite);
+        } finally {
+          await close();
+        }
       }),
     discard: () =>
       inTurn(async () => {

@@ -7,6 +7,7 @@ import { diskRejection, errnoOf } from './disk-error.ts';
 import { makeDirectory } from './durability.ts';
 import { hashOfFile } from './hash-file.ts';
 import { openIngest } from './ingest.ts';
+import { lastWriteOf } from './last-write.ts';
 import { algorithmOf, algorithms, digestOf, ingestName, type Layout, layoutAt } from './layout.ts';
 import { OpenBlobs } from './open-blobs.ts';
 import { createProvider, openBlob } from './provider.ts';
@@ -86,15 +87,15 @@ const createIngester = (
       await rm(paths.directory, { recursive: true, force: true });
       return undefined;
     }
-    const data = await stat(paths.data).catch((error: unknown) => {
+    const data = await stat(paths.data, { bigint: true }).catch((error: unknown) => {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw error;
     });
-    const updatedAt = data === undefined ? ref.startedAt : Math.round(data.mtimeMs * 1000);
+    const updatedAt = data === undefined ? ref.startedAt : lastWriteOf(data);
     return {
       namespace: ref.namespace,
       ref: ref.ref,
-      offset: data?.size ?? 0,
+      offset: Number(data?.size ?? 0),
       startedAt: ref.startedAt,
       updatedAt,
     };

@@ -63,6 +63,8 @@ export interface Ingest {
   readonly key: IngestKey;
   /** Bytes written so far, those of earlier attempts included. */
   readonly offset: number;
+  /** When an earlier attempt wrote last, in microseconds since the Unix epoch; of a new one, when it began. */
+  readonly updatedAt: number;
   /** Absolute path of these bytes, until they are committed. */
   readonly path: string;
   /** Appends; resolves when the bytes are with the kernel. @throws Rejection `failed-precondition` past the expected size; `resource-exhausted` when the disk is full */
@@ -72,11 +74,12 @@ export interface Ingest {
   /** Cuts back to `offset` (a registry that ignores Range). */
   truncate(offset: number): Promise<void>;
   /**
-   * Verifies, syncs, renames. On a wrong size or digest the bytes are thrown away.
+   * Verifies, syncs, renames. After a wrong size or digest it is open as before, for its holder to end in another way.
    * @returns what was stored
    * @throws Rejection `failed-precondition` (size or digest), `resource-exhausted`
    */
   commit(expected?: Partial<Pick<Descriptor, 'digest' | 'size'>>): Promise<{ digest: Digest; size: number }>;
-  release(): Promise<void>;
+  /** @param updatedAt when it was written last, for the next attempt and for {@link BlobIngester.ingests} */
+  release(updatedAt?: number): Promise<void>;
   discard(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { findBlob } from '../../domain/content.ts';
-import type { Digest, LeaseId, Timestamp } from '../../domain/identity.ts';
+import { type Digest, type LeaseId, Timestamp } from '../../domain/identity.ts';
 import { asRejection, Rejection } from '../../domain/rejection.ts';
 import type { Ingest, IngestKey } from '../ports/blobs.ts';
 import type { Cause } from '../ports/cause.ts';
@@ -39,7 +39,9 @@ export class StoredWrite implements ContentWrite {
     this.#parts = parts;
     this.#opened = opened;
     this.#bytes = opened.bytes;
-    this.#updatedAt = parts.ports.clock.now().wall;
+    const { bytes } = opened;
+    const began = isShared(bytes) || bytes.offset === 0;
+    this.#updatedAt = began ? parts.ports.clock.now().wall : Timestamp.parse(bytes.updatedAt);
   }
 
   get #offset(): number {
@@ -129,7 +131,7 @@ export class StoredWrite implements ContentWrite {
     if (this.#over) return;
     this.#over = true;
     try {
-      if (!isShared(this.#bytes)) await this.#bytes.release();
+      if (!isShared(this.#bytes)) await this.#bytes.release(this.#updatedAt);
     } finally {
       this.#opened.letGo();
     }
@@ -170,7 +172,7 @@ export class StoredWrite implements ContentWrite {
     const wrong = end.digest !== bytes.shared || (end.size ?? bytes.size) !== bytes.size;
     const there = await this.#parts.ports.blobs.size(bytes.shared);
     if (!wrong && there !== undefined) return { digest: bytes.shared, size: bytes.size };
-    throw await this.#giveUp(
+    throw await this.#ended(
       new Rejection(
         'failed-precondition',
         `the write under ref '${this.#opened.key.ref}' has ${there ?? 0} bytes of ${bytes.shared} where ${end.size ?? bytes.size} of ${end.digest} were expected`,
@@ -182,20 +184,13 @@ export class StoredWrite implements ContentWrite {
     try {
       return await ingest.commit(end);
     } catch (error) {
-      // What is wrong stays wrong: it is thrown away, so that the next try begins anew.
-      throw asRejection(error).code === 'failed-precondition' ? await this.#giveUp(error) : error;
+      throw asRejection(error).code === 'failed-precondition' ? await this.#ended(error) : error;
     }
   }
 
-  /** @returns the error, once the write is off the books */
-  async #giveUp(error: unknown): Promise<unknown> {
-    const { key, cause } = this.#opened;
-    const { namespace, ref } = key;
+  /** As in containerd, a commit that is refused ends the write, and its bytes stay under the ref. @returns the error */
+  async #ended(error: unknown): Promise<unknown> {
     await this.close();
-    await this.#parts.ledger.dispatch(
-      [{ type: 'abort-ingest', namespace, ref, cause: { by: 'request' } }],
-      cause,
-    );
     return error;
   }
 }

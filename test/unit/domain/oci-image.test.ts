@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Platform } from '../../../src/domain/identity.ts';
 import {
   chooseManifest,
+  ImageConfig,
   ImageIndex,
   ImageManifest,
   indexLabels,
@@ -23,6 +24,13 @@ const linux = (architecture: string, variant?: string): Platform => ({
   os: 'linux',
   architecture,
   ...(variant === undefined ? {} : { variant }),
+});
+
+it('takes null for an empty list, as programs in Go write it', () => {
+  expect(ImageIndex.parse({ schemaVersion: 2, manifests: null }).manifests).toEqual([]);
+  expect(ImageManifest.parse({ schemaVersion: 2, config: entry(1), layers: null }).layers).toEqual([]);
+  const config = { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: null } };
+  expect(ImageConfig.parse(config).rootfs.diff_ids).toEqual([]);
 });
 
 describe('a platform is spelled', () => {

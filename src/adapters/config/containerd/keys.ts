@@ -47,6 +47,11 @@ const levels = { trace: 'debug', fatal: 'error', panic: 'error', warning: 'warn'
 export const levelOf = (word: string): string | undefined =>
   word === '' ? undefined : (Object.entries(levels).find(([name]) => name === word)?.[1] ?? word);
 
+/** containerd 2 calls it another name. */
+const restart = ['io.containerd.internal.v1.restart', 'io.containerd.monitor.container.v1.restart'] as const;
+const renamed = (names: readonly string[]): readonly string[] =>
+  names.map((name) => (name === restart[1] ? restart[0] : name));
+
 const plugin = (name: string, ...keys: readonly string[]): KeyPath => ['plugins', name, ...keys];
 const timeout = (name: string): KeyPath => ['timeouts', `io.containerd.timeout.${name}`];
 
@@ -96,13 +101,13 @@ const general: readonly ContainerdKey[] = [
   same('metrics.address', text),
   { ...carries(['debug', 'level'], text, 'log.level'), as: levelOf },
   unlessEmpty(carries(['debug', 'format'], text, 'log.format')),
-  carries(['disabled_plugins'], texts, 'plugins.disabled'),
-  carries(['required_plugins'], texts, 'plugins.required'),
+  { ...carries(['disabled_plugins'], texts, 'plugins.disabled'), as: renamed },
+  { ...carries(['required_plugins'], texts, 'plugins.required'), as: renamed },
   carries(timeout('shim.cleanup'), duration, 'timeouts.shim_cleanup'),
   carries(timeout('shim.shutdown'), duration, 'timeouts.shim_shutdown'),
   carries(timeout('shim.load'), duration, 'timeouts.probe'),
   carries(plugin('io.containerd.gc.v1.scheduler', 'schedule_delay'), duration, 'gc.delay'),
-  carries(plugin('io.containerd.internal.v1.restart', 'interval'), duration, 'restart.interval'),
+  ...restart.map((name) => carries(plugin(name, 'interval'), duration, 'restart.interval')),
   carries(plugin('io.containerd.runtime.v2.task', 'sched_core'), flag, 'runtimes.sched_core'),
   // What follows asks for nothing where it has this value.
   idle(['plugin_dir'], text, ''),

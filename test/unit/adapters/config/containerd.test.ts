@@ -86,6 +86,18 @@ describe("a configuration with a version is containerd's, and", () => {
     expect(warnings).toEqual([]);
   });
 
+  it('knows the restart monitor by both of its names', () => {
+    const { config, warnings } = read(`version = 3
+      disabled_plugins = ["io.containerd.monitor.container.v1.restart"]
+      [plugins."io.containerd.monitor.container.v1.restart"]
+        interval = "3s"`);
+    expect(config).toMatchObject({
+      plugins: { disabled: ['io.containerd.internal.v1.restart'] },
+      restart: { interval: 3000 },
+    });
+    expect(warnings).toEqual([]);
+  });
+
   const runtimes = (cri: string) => `
     [plugins."${cri}".containerd]
       default_runtime_name = "crun"
