@@ -14,6 +14,7 @@ import { joinControlGroup } from './adapters/daemon/control-group.ts';
 import { setOomScore } from './adapters/daemon/oom-score.ts';
 import { preferEventLoop } from './adapters/daemon/prefer-event-loop.ts';
 import { dropProgramText } from './adapters/daemon/program-text.ts';
+import { widenPool } from './adapters/daemon/widen-pool.ts';
 import { createLogger } from './adapters/logging/logger.ts';
 import { createNotifier } from './adapters/systemd/notifier.ts';
 import { startDaemon } from './daemon.ts';
@@ -56,6 +57,7 @@ const main = async (name: ProgramName): Promise<void> => {
   process.umask(0o022);
   setOomScore(config.oom_score);
   preferEventLoop();
+  await widenPool();
   joinControlGroup(config.cgroup.path, process.pid);
   const notifier = createNotifier(process.env.NOTIFY_SOCKET, logger);
   const daemon = await startDaemon({

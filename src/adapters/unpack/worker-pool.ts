@@ -5,7 +5,7 @@ import type { UnpackJob, UnpackOutcome, WorkerMessage } from './job.ts';
 /** Calls that may wait for a thread. */
 const WAITING = 1024;
 /** A thread without work for so long is let go, and its memory with it. */
-const IDLE_MS = 10_000;
+const IDLE_MS = 2_000;
 
 /** A thread while someone holds it. */
 export interface HeldThread {
