@@ -28,7 +28,7 @@ export interface SavedViewsOptions {
 const WORTH = 0.1;
 /** Part of `every` after which it looks again whether to save: what is kept is a list to be made and sorted. */
 const LOOK = 0.01;
-/** A long fold saves again once it has gone on for so many times as long as it took to save last. */
+/** A long fold saves once it has gone on for so many times as long as saving is going to take. */
 const SHARE = 10;
 
 /**
@@ -69,16 +69,17 @@ export class SavedViews {
     }
     const from = await this.below(durable);
     let views = from;
-    let savesFrom = 0;
+    const loaded = this.#clock.now().mono;
+    let saved = { at: from.world.position, since: loaded, took: loaded - started };
     for await (const next of fold(this.#log, { from, to: durable, every: this.every })) {
       views = next;
       // The last is saved once the daemon is there: see `started`.
       if (next.world.position === durable || !this.#isDue(next)) continue;
       const before = this.#clock.now().mono;
-      if (before < savesFrom) continue;
+      if (before - saved.since < takes(next.world.position, saved) * SHARE) continue;
       await this.save(next);
-      const after = this.#clock.now().mono;
-      savesFrom = after + (after - before) * SHARE;
+      const since = this.#clock.now().mono;
+      saved = { at: next.world.position, since, took: since - before };
     }
     const events = Number(durable - from.world.position);
     const ms = Math.round((this.#clock.now().mono - started) / 1000);
@@ -258,6 +259,12 @@ export class SavedViews {
     throw new Rejection('internal', `position ${from} is durable and can't be read`);
   }
 }
+
+/** How long it takes to save at a position, where it took so long at an earlier one, or to load that: states grow. */
+const takes = (
+  at: Position,
+  { at: earlier, took }: { readonly at: Position; readonly took: number },
+): number => (earlier === 0n ? 0 : (took * Number(at)) / Number(earlier));
 
 const beyond = (durable: Position): string =>
   `the log ends before it, at position ${durable}: it was put back from an older copy`;
