@@ -26,6 +26,7 @@ import {
   PREFIX_BYTES,
   positionIn,
 } from './format.ts';
+import { makeRoomFor } from './room.ts';
 
 /** Bytes of text handed on at once. */
 const PIECE = 64 * 1024;
@@ -140,6 +141,7 @@ const openOne = async (path: string, at: Position): Promise<Checkpoint> => {
   try {
     const { size } = await file.stat();
     await checkHash(file, path, size);
+    makeRoomFor(size);
     const prefix = Buffer.alloc(PREFIX_BYTES);
     await file.read(prefix, 0, PREFIX_BYTES, 0);
     const length = headerLength(prefix);
