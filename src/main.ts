@@ -57,7 +57,7 @@ const main = async (name: ProgramName): Promise<void> => {
   process.umask(0o022);
   setOomScore(config.oom_score);
   preferEventLoop();
-  await widenPool();
+  await widenPool(process.env);
   joinControlGroup(config.cgroup.path, process.pid);
   const notifier = createNotifier(process.env.NOTIFY_SOCKET, logger);
   const daemon = await startDaemon({

@@ -7,14 +7,15 @@ const THREADS = '12';
  * Gives libuv more threads than its four for calls to the disk: syncs of a pull, which take up to a second each, held all four
  * of them, and the log waited for one. To be called before the first such call. A number of somebody's choice stays, and what
  * the daemon starts does not inherit ours.
+ * @param env of this process: setting a variable there sets it for libuv
  */
-export const widenPool = async (): Promise<void> => {
-  if (process.env.UV_THREADPOOL_SIZE !== undefined) return;
-  process.env.UV_THREADPOOL_SIZE = THREADS;
+export const widenPool = async (env: NodeJS.ProcessEnv): Promise<void> => {
+  if (env.UV_THREADPOOL_SIZE !== undefined) return;
+  env.UV_THREADPOOL_SIZE = THREADS;
   try {
     // libuv reads it, and starts them, with the first call.
     await access('/');
   } finally {
-    delete process.env.UV_THREADPOOL_SIZE;
+    delete env.UV_THREADPOOL_SIZE;
   }
 };
