@@ -13,7 +13,7 @@ import {
 } from './archive-documents.ts';
 import type { Hold } from './documents.ts';
 import { perform, type Workflow } from './steps.ts';
-import { type ArchiveContents, bring, type StoredFile } from './take-archive.ts';
+import { type ArchiveContents, type StoredFile, storeText } from './take-archive.ts';
 
 /** An image of an archive. */
 export interface ArchivedImage {
@@ -82,7 +82,9 @@ function* dockerImages(
     const config = { mediaType: mediaTypes.ociConfig, ...fileAt(contents, Config) };
     const layers: Descriptor[] = [];
     for (const path of Layers ?? []) layers.push(yield* layerOf(fileAt(contents, path)));
-    const target = yield* storeManifest(hold, manifestText({ config, layers }));
+    // Docker's archives have no manifest in the sense of registries: it is made of what they say.
+    const manifest = yield* storeText(hold, manifestText({ config, layers }));
+    const target = { mediaType: mediaTypes.ociManifest, ...manifest };
     images.push({ target, names: (RepoTags ?? []).map(fullName) });
   }
   return images;
@@ -97,17 +99,6 @@ const layerTypes = {
 function* layerOf({ digest, size }: StoredFile): Workflow<Descriptor> {
   const compression = yield* perform('compression-of', { digest });
   return { mediaType: layerTypes[compression], digest, size };
-}
-
-/** Docker's archives have no manifest in the sense of registries: it is made of what they say. */
-function* storeManifest(hold: Hold, text: string): Workflow<Descriptor> {
-  const digest = yield* perform('digest-of', { text });
-  const size = new TextEncoder().encode(text).length;
-  yield* bring(hold, digest, { digest, size }, function* (key) {
-    yield* perform('store-document', { key, digest, text });
-    return { digest, size };
-  });
-  return { mediaType: mediaTypes.ociManifest, digest, size };
 }
 
 /** Links of one file in a row; more is a loop. */

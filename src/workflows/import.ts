@@ -44,7 +44,7 @@ export function* importArchive(request: ImportRequest): Workflow<readonly ImageN
     const contents = yield* takeIn(hold);
     const images = yield* imagesIn(hold, contents);
     const named = nameAll(images, name);
-    for (const { target } of images) yield* adopt(hold, target, platform);
+    for (const { target } of images) yield* adopt(hold, target, [platform], true);
     const naming = [...named].map(
       ([as, target]): Command => ({ type: 'set-image', namespace, name: as, target, labels: {} }),
     );
@@ -100,9 +100,17 @@ const nameFor = (
   return imageNameOf({ registry, repository, digest: target.digest });
 };
 
-/** Makes a tree of content an image: holds it together by labels, and unpacks it for one platform. */
-function* adopt(hold: Hold, target: Descriptor, platform: Platform): Workflow<void> {
-  if (isManifest(target.mediaType)) return yield* adoptManifest(hold, target, true);
+/**
+ * Makes a tree of content an image: holds it together by labels, and unpacks it for the platforms that it has.
+ * @throws Rejection where it is broken; `not-found` where `must` is given and there is nothing for any of the platforms
+ */
+export function* adopt(
+  hold: Hold,
+  target: Descriptor,
+  unpack: readonly Platform[],
+  must = false,
+): Workflow<void> {
+  if (isManifest(target.mediaType)) return yield* adoptManifest(hold, target, unpack.length > 0);
   if (!isIndex(target.mediaType)) {
     throw new Rejection(
       'unimplemented',
@@ -116,12 +124,13 @@ function* adopt(hold: Hold, target: Descriptor, platform: Platform): Workflow<vo
     isManifest(mediaType) && findBlob(content, hold.namespace, digest) ? [at] : [],
   );
   const manifests = here.flatMap((at) => index.manifests[at] ?? []);
-  const chosen = chooseManifest({ ...index, manifests }, platform);
-  if (chosen === undefined) {
-    throw noPlatform(`the archive's image ${target.digest}`, { ...index, manifests }, platform);
+  const chosen = new Set(unpack.flatMap((one) => chooseManifest({ ...index, manifests }, one) ?? []));
+  const [wanted] = unpack;
+  if (must && wanted !== undefined && chosen.size === 0) {
+    throw noPlatform(`the archive's image ${target.digest}`, { ...index, manifests }, wanted);
   }
   yield* label(hold, target.digest, indexLabels(index, here));
-  for (const [at, manifest] of manifests.entries()) yield* adoptManifest(hold, manifest, at === chosen);
+  for (const [at, manifest] of manifests.entries()) yield* adoptManifest(hold, manifest, chosen.has(at));
 }
 
 function* adoptManifest(hold: Hold, descriptor: Descriptor, unpack: boolean): Workflow<void> {

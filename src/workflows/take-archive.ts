@@ -97,5 +97,15 @@ export function* bring(
   }
 }
 
+/** Brings a document that the archive says, or that is made of what it says. */
+export function* storeText(hold: Hold, text: string): Workflow<StoredFile> {
+  const digest = yield* perform('digest-of', { text });
+  const size = new TextEncoder().encode(text).length;
+  return yield* bring(hold, digest, { digest, size }, function* (key) {
+    yield* perform('store-document', { key, digest, text });
+    return { digest, size };
+  });
+}
+
 /** Names a write after the transfer and the path; long paths by their end, which differs. */
 const refOf = (lease: LeaseId, path: string): IngestRef => `${lease} ${path.slice(-400)}` as IngestRef;

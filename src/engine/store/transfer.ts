@@ -1,17 +1,16 @@
 import type { ImageName, Labels, Namespace } from '../../domain/identity.ts';
-import { ImageReference } from '../../domain/image-reference.ts';
 import { findImage, type Image } from '../../domain/images.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { Command, World } from '../../domain/world.ts';
 import { exportArchive } from '../../workflows/export.ts';
-import { importArchive } from '../../workflows/import.ts';
+import { importInto } from '../../workflows/import-into.ts';
 import { pullInto } from '../../workflows/pull-into.ts';
 import { push } from '../../workflows/push.ts';
-import { dispatch, look, type Workflow } from '../../workflows/steps.ts';
+import { dispatch, type Workflow } from '../../workflows/steps.ts';
 import { HandOver } from '../api/hand-over.ts';
 import type { OpenArchive } from '../ports/archive.ts';
 import type { Call } from '../ports/call.ts';
-import type { ImageChoice, ImageNaming, TransferService, UnpackTarget } from '../ports/store/transfer.ts';
+import type { ImageChoice, TransferService, UnpackTarget } from '../ports/store/transfer.ts';
 import type { RunOptions } from '../workflow-runner.ts';
 import type { StoreParts } from './parts.ts';
 import { type UnpackParts, unpackInto } from './unpack-into.ts';
@@ -68,7 +67,7 @@ export const transferService = (
     import: async (namespace, bytes, to, call) => {
       checkThere(to.unpackElsewhere);
       const names = await withArchive(ports.archives.open(bytes), call, (archive) =>
-        run(importInto(namespace, to), call, { archive }),
+        run(importInto({ namespace, ...to }), call, { archive }),
       );
       await unpackAll(namespace, names, to.unpackElsewhere, call);
       return names;
@@ -114,28 +113,6 @@ const naming = (
   namespace: Namespace,
   labels: Labels,
 ): readonly Command[] => names.map((name) => ({ type: 'set-image', namespace, name, target, labels }));
-
-/** Imports an archive; what it names keeps its names, what it only tags gets the first prefix, the rest the first name. */
-function* importInto(
-  namespace: Namespace,
-  { names, prefixes, labels }: ImageNaming,
-): Workflow<readonly ImageName[]> {
-  const given = names[0] ?? prefixes[0];
-  const name = given === undefined ? undefined : referenceOf(given);
-  const found = yield* importArchive({ namespace, ...(name === undefined ? {} : { name }) });
-  if (Object.keys(labels).length === 0) return found;
-  for (const each of found) {
-    const { target } = imageNamed(yield* look(), namespace, each);
-    yield* dispatch({ type: 'set-image', namespace, name: each, target, labels });
-  }
-  return found;
-}
-
-const referenceOf = (text: string): ImageReference => {
-  const parsed = ImageReference.safeParse(text);
-  if (parsed.success) return parsed.data;
-  throw new Rejection('invalid-argument', parsed.error.issues[0]?.message ?? `'${text}' is not a name`);
-};
 
 const gone = () => new Rejection('cancelled', 'the caller went away');
 

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mediaTypes } from '../../../src/domain/oci-image.ts';
 import { Content } from '../../../src/gen/containerd/services/content/v1/content_pb.ts';
 import { Images } from '../../../src/gen/containerd/services/images/v1/images_pb.ts';
 import { Leases } from '../../../src/gen/containerd/services/leases/v1/leases_pb.ts';
@@ -271,6 +272,52 @@ describe.skipIf(missing !== undefined)(`what is in the store ${missing ?? ''}`, 
       expect.arrayContaining(['Importing', 'saved', 'Completed import']),
     );
     expect(await images()).toMatchObject([{ name: 'docker.io/library/app:1', labels: { from: 'archive' } }]);
+  });
+
+  const app = 'docker.io/library/app';
+  it.each([
+    ['keeps its name where none is given', {}, [`${app}:1`]],
+    ['keeps its name below a repository', { name: app }, [`${app}:1`]],
+    ['is left out where it has another name', { name: 'example.test/app' }, []],
+    [
+      'keeps another name where that may be',
+      { name: 'example.test/app', allowOverwrite: true },
+      [`${app}:1`],
+    ],
+    ['is also named by its digest', { name: app, addDigest: true }, [`${app}:1`, `${app}@DIGEST`]],
+    [
+      'is named by its digest where it has no name',
+      { name: 'other', addDigest: true, skipNamedDigest: true },
+      ['other@DIGEST'],
+    ],
+    ['is not where it has one', { name: app, addDigest: true, skipNamedDigest: true }, [`${app}:1`]],
+  ])('comes in again and %s', async (_, reference, names) => {
+    const expected = names.map((name) => name.replace('DIGEST', index));
+    const { id: stream, bytes } = await transfers.receiving();
+    await transfers.run(inStore(`${app}:1`), [ImageExportStreamSchema, { stream }]);
+    await served.client(Images).delete({ name: `${app}:1`, sync: true });
+    expect(await snapshots()).toEqual([]);
+    const from = [ImageImportStreamSchema, { stream: await transfers.sending(await bytes) }] as const;
+    const extraReferences = 'name' in reference ? [{ isPrefix: true, ...reference }] : [];
+    const told = await transfers.run(from, inStore('', { extraReferences }));
+    expect(told.flatMap(({ event, name }) => (event === 'saved' ? [name] : []))).toEqual(expected);
+    expect(await images()).toMatchObject(expected.map((name) => ({ name, target: { digest: index } })));
+    // Nobody asked for that.
+    expect(await snapshots()).toEqual([]);
+  });
+
+  it('comes in with a name for the whole archive, and is unpacked where that is asked for', async () => {
+    const { id: stream, bytes } = await transfers.receiving();
+    await transfers.run(inStore(`${app}:1`), [ImageExportStreamSchema, { stream }]);
+    await served.client(Images).delete({ name: `${app}:1`, sync: true });
+    const from = [ImageImportStreamSchema, { stream: await transfers.sending(await bytes) }] as const;
+    await transfers.run(from, inStore('whole:1', forHost));
+    const [whole, ...others] = await images();
+    expect(whole).toMatchObject({ name: 'whole:1', target: { mediaType: mediaTypes.ociIndex } });
+    expect(others).toEqual([]);
+    // What the archive's index names is kept by it.
+    expect(await blobs()).toContain(index);
+    expect(await snapshots()).not.toEqual([]);
   });
 
   it('goes out for the platforms that are asked for, without what only docker reads', async () => {

@@ -65,7 +65,7 @@ const destinationOf = ({
   const given = [name, ...extraReferences.filter(({ isPrefix }) => !isPrefix).map((each) => each.name)];
   return {
     names: given.filter((each) => each !== '').map(nameOf),
-    prefixes: extraReferences.filter(({ isPrefix }) => isPrefix).map((each) => each.name),
+    prefixes: extraReferences.filter(({ isPrefix }) => isPrefix).map(namingPrefix),
     labels: parse(Labels, labels, 'labels'),
     platforms: platforms.map(platformOf),
     unpack: targets.filter(({ snapshotter }) => usual.includes(snapshotter)).map(({ platform }) => platform),
@@ -77,6 +77,15 @@ const destinationOf = ({
       })),
   };
 };
+const namingPrefix = (each: ImageStore['extraReferences'][number]) => ({
+  name: required(each.name, 'extra_references.name'),
+  anyName: each.allowOverwrite,
+  digest: !each.addDigest
+    ? ('never' as const)
+    : each.skipNamedDigest
+      ? ('unnamed' as const)
+      : ('always' as const),
+});
 const nameOf = (text: string): ImageName => parse(ImageName, text, 'name');
 const lookedUp = ({ name, extraReferences }: ImageStore): ImageChoice => ({
   names: [name, ...extraReferences.filter(({ isPrefix }) => !isPrefix).map((each) => each.name)]

@@ -1,5 +1,6 @@
 import type { ImageName, Labels, Namespace, Platform, SnapshotterName } from '../../../domain/identity.ts';
 import type { ImageReference } from '../../../domain/image-reference.ts';
+import type { NamingPrefix } from '../../../workflows/import-into.ts';
 import type { Call } from '../call.ts';
 import type { RegistryAccess } from '../registry.ts';
 
@@ -11,10 +12,10 @@ export interface RegistryImage {
 
 /** Names to be given to what a transfer brings. */
 export interface ImageNaming {
-  /** In full; where an import finds names in the archive, the first of these is for what has none. */
+  /** In full; of an import, for the archive's own index. */
   readonly names: readonly ImageName[];
-  /** Repositories to which an import adds the tags that it finds. */
-  readonly prefixes: readonly string[];
+  /** How an import calls the images that it finds. */
+  readonly prefixes: readonly NamingPrefix[];
   readonly labels: Labels;
 }
 
@@ -60,11 +61,11 @@ export interface TransferService {
   ): Promise<readonly ImageName[]>;
   /** @throws Rejection `not-found` for the image; as the registry */
   push(namespace: Namespace, name: ImageName, to: RegistryImage, call: Call): Promise<void>;
-  /** Unpacks what is for this host. @throws Rejection as `shiplog import` */
+  /** @throws Rejection as `shiplog import` */
   import(
     namespace: Namespace,
     archive: AsyncIterable<Uint8Array>,
-    to: ImageNaming & Pick<ImageDestination, 'unpackElsewhere'>,
+    to: ImageNaming & Pick<ImageDestination, 'unpack' | 'unpackElsewhere'>,
     call: Call,
   ): Promise<readonly ImageName[]>;
   /**
