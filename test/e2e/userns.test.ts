@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mapLowerDirectories } from '../../src/adapters/overlay/idmap-lower.ts';
+import { oneRange } from '../../src/domain/id-mapping.ts';
 import type { DaemonHost } from '../support/daemon.ts';
 import { mountsBelow } from '../support/leaks.ts';
 import { missingHere } from '../support/machine.ts';
@@ -254,7 +255,7 @@ describe.skipIf(missing !== undefined)(
       const layers = join(host.root, 'overlayfs/snapshots');
       const lower = readdirSync(layers).map((id) => join(layers, id, 'fs'));
       mkdirSync(root, { recursive: true });
-      const ids = { hostUid: 100_000, hostGid: 200_000, size: 65_536 };
+      const ids = oneRange({ hostUid: 100_000, hostGid: 200_000, size: 65_536 });
       await mapLowerDirectories([`lowerdir=${lower.join(':')}`], root, ids);
       expect(mountsBelow(root).length).toBe(1 + lower.length);
       await host.start();

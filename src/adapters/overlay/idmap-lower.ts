@@ -1,8 +1,8 @@
 import { closeSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { IdMapping } from '../../domain/id-mapping.ts';
 import { Rejection } from '../../domain/rejection.ts';
-import type { IdMapping } from '../../engine/ports/snapshots.ts';
 import { hasCode, SyscallError } from '../syscalls/error.ts';
 import { attachMount, cloneMount, idMapRefusals, mapMountIds } from '../syscalls/idmap.ts';
 import { MountFlag, mount, UmountFlag, umountAsync } from '../syscalls/mount.ts';

@@ -1,8 +1,8 @@
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
+import type { IdMapping, IdRange } from '../../domain/id-mapping.ts';
 import { Rejection } from '../../domain/rejection.ts';
-import type { IdMapping } from '../../engine/ports/snapshots.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { showIdMap } from './idmap.ts';
 
@@ -42,14 +42,17 @@ const endOf = async (child: ChildProcess, ids: IdMapping): Promise<string> => {
   }
 };
 
-const openNamespace = (pid: number, { hostUid, hostGid, size }: IdMapping): number => {
-  writeFileSync(`/proc/${pid}/uid_map`, `0 ${hostUid} ${size}\n`);
-  writeFileSync(`/proc/${pid}/gid_map`, `0 ${hostGid} ${size}\n`);
+const linesOf = (ranges: readonly IdRange[]): string =>
+  ranges.map(({ container, host, size }) => `${container} ${host} ${size}\n`).join('');
+
+const openNamespace = (pid: number, { uids, gids }: IdMapping): number => {
+  writeFileSync(`/proc/${pid}/uid_map`, linesOf(uids));
+  writeFileSync(`/proc/${pid}/gid_map`, linesOf(gids));
   return openSync(`/proc/${pid}/ns/user`, 'r');
 };
 
 /**
- * Runs `use` with a descriptor of a user namespace that maps ids 0 to `size` - 1 to those of the host. The namespace is
+ * Runs `use` with a descriptor of a user namespace that maps ids to those of the host. The namespace is
  * made by a process of its own, since only one without other threads may enter a new one; it is gone before `use` is
  * called and, reading from a pipe of ours, also when we are killed.
  * @throws Rejection `failed-precondition` where this host makes no user namespaces, and what `use` throws

@@ -10,9 +10,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { type IdMapping, isMapped, mappedRoot, oneRange } from '../../domain/id-mapping.ts';
 import type { SnapshotId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
-import type { IdMapping } from '../../engine/ports/snapshots.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { lchown } from '../syscalls/ownership.ts';
 import { syncDirectory } from '../syscalls/sync.ts';
@@ -23,11 +23,11 @@ import { sameIdMap, showIdMap } from './idmap.ts';
  * The mapping that a snapshot's files were written under stands beside them, in `<id>/idmap.json`: their ids on disk are
  * the host's, so under another mapping they would be somebody else's.
  */
-const Recorded = z.object({
-  hostUid: z.number().int().nonnegative(),
-  hostGid: z.number().int().nonnegative(),
-  size: z.number().int().positive(),
-});
+const id = z.number().int().nonnegative();
+const Ranges = z.array(z.object({ container: id, host: id, size: z.number().int().positive() })).min(1);
+/** Of before there could be several ranges. */
+const OneRange = z.object({ hostUid: id, hostGid: id, size: z.number().int().positive() });
+const Recorded = z.union([z.object({ uids: Ranges, gids: Ranges }), OneRange.transform(oneRange)]);
 
 const recordOf = (directories: OverlayDirectories, id: SnapshotId) =>
   join(directories.snapshot(id), 'idmap.json');
@@ -55,9 +55,9 @@ const writeRecord = (path: string, ids: IdMapping): void => {
 };
 
 /** Gives a directory to the mapped root, unless an id of the mapping has it already: the container may have changed it. */
-const handOver = (path: string, { hostUid, hostGid, size }: IdMapping): void => {
-  const { uid } = statSync(path);
-  if (uid < hostUid || uid >= hostUid + size) lchown(path, hostUid, hostGid);
+const handOver = (path: string, ids: IdMapping): void => {
+  const root = mappedRoot(ids);
+  if (!isMapped(ids.uids, statSync(path).uid)) lchown(path, root.uid, root.gid);
 };
 
 /**

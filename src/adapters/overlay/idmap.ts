@@ -1,43 +1,39 @@
+import { type IdMapping, idMappingIn, idRangesText } from '../../domain/id-mapping.ts';
 import { Rejection } from '../../domain/rejection.ts';
-import type { IdMapping } from '../../engine/ports/snapshots.ts';
 
-/** A mapping as mount options, in containerd's words: `uidmap=CONTAINER:HOST:SIZE` and the same for groups. */
-export const idMapOptions = ({ hostUid, hostGid, size }: IdMapping): readonly string[] => [
-  `uidmap=0:${hostUid}:${size}`,
-  `gidmap=0:${hostGid}:${size}`,
+const prefixes = { uids: 'uidmap=', gids: 'gidmap=' } as const;
+
+/** A mapping as mount options, in containerd's words: `uidmap=CONTAINER:HOST:SIZE,…` and the same for groups. */
+export const idMapOptions = ({ uids, gids }: IdMapping): readonly string[] => [
+  `${prefixes.uids}${idRangesText(uids)}`,
+  `${prefixes.gids}${idRangesText(gids)}`,
 ];
 
-const isIdMap = (option: string): boolean => option.startsWith('uidmap=') || option.startsWith('gidmap=');
-
-const parse = (option: string | undefined): { host: number; size: number } | undefined => {
-  const match = /^[ug]idmap=0:(\d{1,10}):(\d{1,10})$/.exec(option ?? '');
-  return match ? { host: Number(match[1]), size: Number(match[2]) } : undefined;
-};
+const isIdMap = (option: string): boolean =>
+  Object.values(prefixes).some((prefix) => option.startsWith(prefix));
 
 /**
  * Parts a mapping from the options that the file system is to read.
- * @throws Rejection `invalid-argument` for anything but one range from 0 on, the same size for users and groups
+ * @throws Rejection `invalid-argument` where they give none, or none for root
  */
 export const takeIdMap = (
   options: readonly string[],
 ): { readonly ids?: IdMapping; readonly rest: readonly string[] } => {
   const asked = options.filter(isIdMap);
   if (asked.length === 0) return { rest: options };
-  const uids = parse(asked.find((option) => option.startsWith('uidmap=')));
-  const gids = parse(asked.find((option) => option.startsWith('gidmap=')));
-  if (asked.length !== 2 || !uids || !gids || uids.size !== gids.size || uids.size === 0) {
+  const [uids, gids] = Object.values(prefixes).map((prefix) =>
+    asked.flatMap((option) => (option.startsWith(prefix) ? [option.slice(prefix.length)] : [])).join(';'),
+  );
+  const ids = idMappingIn(uids ?? '', gids ?? '');
+  if (ids === undefined) {
     throw new Rejection(
       'invalid-argument',
-      `mount options '${asked.join(',')}': give uidmap=0:HOST:SIZE and gidmap=0:HOST:SIZE, each once and of one size`,
+      `mount options '${asked.join(' ')}': give uidmap and gidmap once each, as CONTAINER:HOST:SIZE, with commas between several, one of them from 0 on`,
     );
   }
-  return {
-    ids: { hostUid: uids.host, hostGid: gids.host, size: uids.size },
-    rest: options.filter((option) => !isIdMap(option)),
-  };
+  return { ids, rest: options.filter((option) => !isIdMap(option)) };
 };
 
-export const sameIdMap = (a: IdMapping, b: IdMapping): boolean =>
-  a.hostUid === b.hostUid && a.hostGid === b.hostGid && a.size === b.size;
+export const showIdMap = (ids: IdMapping): string => idMapOptions(ids).join(' ');
 
-export const showIdMap = ({ hostUid, hostGid, size }: IdMapping): string => `${hostUid}:${hostGid}:${size}`;
+export const sameIdMap = (a: IdMapping, b: IdMapping): boolean => showIdMap(a) === showIdMap(b);

@@ -1,9 +1,9 @@
 import { mkdir, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import type { IdMapping } from '../../domain/id-mapping.ts';
 import type { Mount } from '../../domain/mount.ts';
 import { isRejection, Rejection } from '../../domain/rejection.ts';
 import type { Mounter } from '../../engine/ports/mounts.ts';
-import type { IdMapping } from '../../engine/ports/snapshots.ts';
 import { hasCode } from '../syscalls/error.ts';
 import { MountFlag, mountAsync, UmountFlag, umountAsync } from '../syscalls/mount.ts';
 import { takeIdMap } from './idmap.ts';

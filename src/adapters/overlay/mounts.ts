@@ -1,6 +1,6 @@
+import type { IdMapping } from '../../domain/id-mapping.ts';
 import { SnapshotId } from '../../domain/identity.ts';
 import type { Mount } from '../../domain/mount.ts';
-import type { IdMapping } from '../../engine/ports/snapshots.ts';
 import type { OverlayDirectories } from './directories.ts';
 import { idMapOptions } from './idmap.ts';
 

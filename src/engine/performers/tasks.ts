@@ -1,5 +1,6 @@
 import type { ContainerConfig } from '../../domain/container-config.ts';
 import { containerSubject } from '../../domain/containers.ts';
+import { oneRange } from '../../domain/id-mapping.ts';
 import type { SnapshotId } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import { findTask, isClients } from '../../domain/tasks.ts';
@@ -55,7 +56,7 @@ export const taskPerformers = (ports: Ports, ledger: Ledger): Part => {
     [own, ...below]: readonly SnapshotId[],
   ): Promise<void> => {
     if (own === undefined) throw new Rejection('internal', `container '${task.id}' has no root`);
-    const ids = user === 'host' ? undefined : user;
+    const ids = user === 'host' ? undefined : oneRange(user);
     if (ids !== undefined) await snapshots.mapIds(own, ids);
     await mounter.mount(snapshots.mounts(own, below, true, ids), host.rootOf(task));
   };

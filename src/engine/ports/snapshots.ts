@@ -1,3 +1,4 @@
+import type { IdMapping } from '../../domain/id-mapping.ts';
 import type { DiffId, SnapshotId } from '../../domain/identity.ts';
 import type { Mount } from '../../domain/mount.ts';
 
@@ -68,13 +69,6 @@ export interface RootStore extends SnapshotStore {
    * that nothing is written to. Pure.
    */
   writtenBy(mounts: readonly Mount[]): SnapshotId | undefined;
-}
-
-/** Ids 0 to `size` - 1 of a user namespace are those from `hostUid` and `hostGid` on of the host. */
-export interface IdMapping {
-  readonly hostUid: number;
-  readonly hostGid: number;
-  readonly size: number;
 }
 
 export interface SnapshotUsage {

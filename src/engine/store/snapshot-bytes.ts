@@ -1,8 +1,9 @@
+import type { IdMapping } from '../../domain/id-mapping.ts';
 import type { Labels, Namespace, SnapshotId, SnapshotKey } from '../../domain/identity.ts';
 import type { Mount } from '../../domain/mount.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { Snapshot } from '../../domain/snapshots.ts';
-import type { IdMapping, SnapshotStore, SnapshotUsage } from '../ports/snapshots.ts';
+import type { SnapshotStore, SnapshotUsage } from '../ports/snapshots.ts';
 import type { StoreCall } from '../ports/store/call.ts';
 import type { NewSnapshot } from '../ports/store/snapshots.ts';
 import { idMapOf } from './id-map-labels.ts';

@@ -1,16 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mapLowerDirectories } from '../../../../src/adapters/overlay/idmap-lower.ts';
 import { createMounter } from '../../../../src/adapters/overlay/mounter.ts';
 import { createOverlayStore } from '../../../../src/adapters/overlay/store.ts';
+import { oneRange } from '../../../../src/domain/id-mapping.ts';
 import { SnapshotId } from '../../../../src/domain/identity.ts';
 import { missingHere } from '../../../support/machine.ts';
 import { makeTempDir } from '../../../support/temp-dir.ts';
 
 const missing = missingHere({ root: true, programs: ['unshare', 'umount'] });
-const ids = { hostUid: 100_000, hostGid: 200_000, size: 65_536 };
+const range = { hostUid: 100_000, hostGid: 200_000, size: 65_536 };
+const ids = oneRange(range);
 const id = (text: string) => SnapshotId.parse(text);
 const ownerOf = (path: string) => {
   const { uid, gid } = statSync(path);
@@ -39,6 +41,35 @@ describe.skipIf(missing !== undefined)(`mounts under mapped ids${missing ? ` (${
     await mounter.unmount(target());
     expect(await mounter.under(dir.path)).toEqual([]);
     dir.remove();
+  });
+
+  it('show the layers under several ranges', async () => {
+    await layer('low', { base: [0, 0], user: [133, 134] });
+    const store = storeAt();
+    const several = {
+      uids: [
+        { container: 0, host: 33, size: 100 },
+        { container: 100, host: 100_000, size: 1000 },
+      ],
+      gids: [{ container: 0, host: 66, size: 1000 }],
+    };
+    await store.create(id('own'), 'active');
+    await store.mapIds(id('own'), several);
+    await mounter.mount(store.mounts(id('own'), [id('low')], true, several), target());
+    expect(['', 'base', 'user'].map((name) => ownerOf(join(target(), name)))).toEqual([
+      '33:66',
+      '33:66',
+      '100033:200',
+    ]);
+  });
+
+  it('know a mapping that was recorded as one range', async () => {
+    const store = storeAt();
+    await store.create(id('own'), 'active');
+    writeFileSync(join(dirname(fsOf('own')), 'idmap.json'), JSON.stringify(range));
+    await store.mapIds(id('own'), ids);
+    const other = oneRange({ ...range, size: 7 });
+    await expect(store.mapIds(id('own'), other)).rejects.toMatchObject({ code: 'failed-precondition' });
   });
 
   it('show the layers under them, store changes with the ids of the host, and leave one mount', async () => {
@@ -92,10 +123,14 @@ describe.skipIf(missing !== undefined)(`mounts under mapped ids${missing ? ` (${
     chownSync(fsOf('own'), 100_007, 200_007);
     await storeAt().mapIds(id('own'), ids);
     expect(ownerOf(fsOf('own'))).toBe('100007:200007');
-    await expect(storeAt().mapIds(id('own'), { ...ids, hostUid: 300_000 })).rejects.toMatchObject({
-      code: 'failed-precondition',
-      message: expect.stringMatching(/100000:200000:65536, not 300000:200000:65536/),
-    });
+    await expect(storeAt().mapIds(id('own'), oneRange({ ...range, hostUid: 300_000 }))).rejects.toMatchObject(
+      {
+        code: 'failed-precondition',
+        message: expect.stringMatching(
+          /uidmap=0:100000:65536 gidmap=0:200000:65536, not uidmap=0:300000:65536/,
+        ),
+      },
+    );
     await expect(store.mapIds(id('never'), ids)).rejects.toMatchObject({ code: 'not-found' });
   });
 
@@ -170,7 +205,7 @@ describe.skipIf(missing !== undefined)(`mounts under mapped ids${missing ? ` (${
       code: 'failed-precondition',
       message: expect.stringContaining(`may not pass through '${dir.path}'`),
     });
-    chownSync(dir.path, 0, ids.hostGid);
+    chownSync(dir.path, 0, range.hostGid);
     await mounter.mount(mounts, target());
     expect(ownerOf(join(target(), 'base'))).toBe('100000:200000');
   });

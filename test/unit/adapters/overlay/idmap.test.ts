@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { overlayDirectories } from '../../../../src/adapters/overlay/directories.ts';
 import { idMapOptions, takeIdMap } from '../../../../src/adapters/overlay/idmap.ts';
 import { overlayMounts } from '../../../../src/adapters/overlay/mounts.ts';
+import { oneRange } from '../../../../src/domain/id-mapping.ts';
 import { SnapshotId } from '../../../../src/domain/identity.ts';
 
-const ids = { hostUid: 100_000, hostGid: 200_000, size: 65_536 };
+const ids = oneRange({ hostUid: 100_000, hostGid: 200_000, size: 65_536 });
 const options = (parents: readonly string[], writable: boolean) =>
   overlayMounts(
     overlayDirectories('/s'),
@@ -20,17 +21,18 @@ describe('a mapping of ids among mount options', () => {
     expect(idMapOptions(ids)).toEqual(['uidmap=0:100000:65536', 'gidmap=0:200000:65536']);
     expect(takeIdMap(['ro', ...idMapOptions(ids), 'index=off'])).toEqual({ ids, rest: ['ro', 'index=off'] });
     expect(takeIdMap(['ro'])).toEqual({ rest: ['ro'] });
+    const several = ['uidmap=0:33:100,100:333:65536', 'gidmap=0:66:100,100:666:65536'];
+    expect(idMapOptions(takeIdMap(several).ids ?? ids)).toEqual(several);
   });
 
   it.each([
     [['uidmap=0:1:2']],
-    [['uidmap=0:1:2', 'gidmap=0:1:3']],
     [['uidmap=1:1:2', 'gidmap=0:1:2']],
     [['uidmap=0:1:0', 'gidmap=0:1:0']],
     [['uidmap=0:1:2', 'uidmap=0:5:2', 'gidmap=0:1:2']],
-    [['uidmap=0:1:2,5:6:7', 'gidmap=0:1:2']],
+    [['uidmap=0:1:2,1:6:7', 'gidmap=0:1:2']],
   ])('is refused as %j', (wrong) => {
-    expect(() => takeIdMap(wrong)).toThrow(/uidmap=0:HOST:SIZE/);
+    expect(() => takeIdMap(wrong)).toThrow(/CONTAINER:HOST:SIZE/);
   });
 
   it('goes with what the image brought, not with what the container wrote', () => {
