@@ -10,6 +10,7 @@ import {
   parseArguments,
   programName,
 } from './adapters/daemon/arguments.ts';
+import { compactMemory } from './adapters/daemon/compact-memory.ts';
 import { joinControlGroup } from './adapters/daemon/control-group.ts';
 import { setOomScore } from './adapters/daemon/oom-score.ts';
 import { preferEventLoop } from './adapters/daemon/prefer-event-loop.ts';
@@ -57,6 +58,8 @@ const main = async (name: ProgramName): Promise<void> => {
   process.umask(0o022);
   setOomScore(config.oom_score);
   preferEventLoop();
+  if (!compactMemory())
+    logger.warn('the C library knows no options of malloc; the daemon may hold more memory');
   await widenPool(process.env);
   joinControlGroup(config.cgroup.path, process.pid);
   const notifier = createNotifier(process.env.NOTIFY_SOCKET, logger);

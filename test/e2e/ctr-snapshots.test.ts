@@ -36,7 +36,8 @@ const settled = (text: string, roots: readonly string[]): string =>
     .replace(/\d{4}-\d\d-\d\dT[0-9:.]+Z/g, 'TIME');
 
 describe.skipIf(missing !== undefined)(`ctr against Shiplog and containerd${suffix}`, () => {
-  const host = new DaemonHost('ctr-snapshots');
+  // What nothing holds stays while it is tried: no collection in between.
+  const host = new DaemonHost('ctr-snapshots', { toml: '[gc]\ndelay = "1m"' });
   let containerd: PrivateContainerd;
   let registry: RegistryServer;
   let image: string;
