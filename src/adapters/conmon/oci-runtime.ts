@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, openSync, readSync, rmSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, delimiter, isAbsolute, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,21 +6,12 @@ import { z } from 'zod';
 import { isRejection, Rejection } from '../../domain/rejection.ts';
 import type { TaskKey } from '../../engine/ports/task-key.ts';
 import { hasCode } from '../syscalls/error.ts';
+import { isExecutable } from '../syscalls/executable.ts';
 import type { TaskRecord } from './bundle.ts';
 import { commandEnvironment, runCommand } from './command.ts';
 import type { ControlGroup } from './control-group.ts';
 import type { ConmonTimeouts } from './options.ts';
 import { startFailure } from './start-failure.ts';
-
-const isExecutable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return false;
-    throw error;
-  }
-};
 
 /** The program's absolute path. @throws Rejection `not-found` where no folder of PATH has it */
 export const findProgram = (name: string): string => {

@@ -1,7 +1,6 @@
-import { accessSync, constants } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { Rejection } from '../../domain/rejection.ts';
-import { hasCode } from '../syscalls/error.ts';
+import { isExecutable } from '../syscalls/executable.ts';
 import { type ProgramRun, runToEnd } from '../syscalls/run-to-end.ts';
 
 /** What dockerd may still ask for; its shims have an API of their own, which containerd dropped in 2.0. */
@@ -27,16 +26,6 @@ export const shimFileName = (runtime: string): string => {
     );
   }
   return `containerd-shim-${name}-${version}`;
-};
-
-const isExecutable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return false;
-    throw error;
-  }
 };
 
 /** Finds the shim of a runtime in PATH, or checks the path given. @throws Rejection `not-found`, `invalid-argument` */

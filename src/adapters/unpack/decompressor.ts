@@ -1,8 +1,7 @@
-import { accessSync, constants } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import type { Compression } from '../../domain/compression.ts';
 import { Rejection } from '../../domain/rejection.ts';
-import { hasCode } from '../syscalls/error.ts';
+import { isExecutable } from '../syscalls/executable.ts';
 import type { UnpackJob } from './job.ts';
 import { nodeHasZstd } from './read-source.ts';
 
@@ -17,15 +16,7 @@ const pathOf = (file: string): string | undefined =>
   (process.env.PATH ?? '/usr/bin:/bin')
     .split(delimiter)
     .map((directory) => resolve(join(directory, file)))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch (error) {
-        if (hasCode(error, 'ENOENT', 'EACCES', 'ENOTDIR')) return false;
-        throw error;
-      }
-    });
+    .find(isExecutable);
 
 export interface Decompressors {
   /** Use no child processes, as on a machine without the programs. */
