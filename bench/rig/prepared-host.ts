@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { openCheckpoints } from '../../src/adapters/checkpoints/directory.ts';
 import { createClock } from '../../src/adapters/linux/clock.ts';
 import { openFileLog } from '../../src/adapters/log-file/file-log.ts';
-import { folded } from '../../src/engine/fold.ts';
+import { fold, folded } from '../../src/engine/fold.ts';
 import type { Logger } from '../../src/engine/ports/logger.ts';
 import { SavedViews } from '../../src/engine/saved-views.ts';
 import { emptyViews } from '../../src/engine/views.ts';
@@ -37,7 +37,7 @@ export interface Prepared {
   readonly checkpointsMB: number;
 }
 
-/** Replays a log once without and once with saving, so that it has the checkpoints that a daemon would have left. */
+/** Replays a log once without and once with saving, so that it has the checkpoints that a daemon left as events came in. */
 const prepare = async (directory: string): Promise<Prepared> => {
   // The index is made by the daemon, in its own time; a replay has no use for it.
   const log = await openFileLog({ directory: join(directory, 'log'), indexFromBytes: 2 ** 40 });
@@ -47,9 +47,12 @@ const prepare = async (directory: string): Promise<Prepared> => {
   const wall = await timed(() => folded(log, { from: emptyViews, to: log.durable }));
   const { user, system } = process.cpuUsage(cpu);
   const before = heapMB();
-  const views = await saved.restore();
+  let views = emptyViews;
+  for await (const next of fold(log, { from: views, to: log.durable, every })) {
+    views = next;
+    await saved.save(views);
+  }
   const stateMB = heapMB() - before;
-  await saved.save(views);
   const events = Number(views.world.position);
   const checkpointsMB = store.list().reduce((sum, { bytes }) => sum + bytes / 1e6, 0);
   await log.close();

@@ -9,7 +9,7 @@ import type { Clock } from './ports/clock.ts';
 import type { Log } from './ports/log.ts';
 import type { Logger } from './ports/logger.ts';
 import { emptyViews, type Views } from './views.ts';
-import { encodeViews, shapeOf, ViewsDecoder, viewsSchema } from './views-codec.ts';
+import { encodeViews, entriesOf, shapeOf, ViewsDecoder, viewsSchema } from './views-codec.ts';
 
 /** What moves on while events are recorded. */
 export interface Moving {
@@ -70,16 +70,21 @@ export class SavedViews {
     const from = await this.below(durable);
     let views = from;
     const loaded = this.#clock.now().mono;
-    let saved = { at: from.world.position, since: loaded, took: loaded - started };
+    // The first from the beginning is saved at once: what that takes is known then.
+    const took = from.world.position === 0n ? 0 : loaded - started;
+    let saved = { entries: entriesOf(from), since: loaded, took };
     for await (const next of fold(this.#log, { from, to: durable, every: this.every })) {
       views = next;
       // The last is saved once the daemon is there: see `started`.
       if (next.world.position === durable || !this.#isDue(next)) continue;
       const before = this.#clock.now().mono;
-      if (before - saved.since < takes(next.world.position, saved) * SHARE) continue;
+      const entries = entriesOf(next);
+      // What saving took last, or loading, and the state may have grown since.
+      const takes = (saved.took * entries) / saved.entries;
+      if (before - saved.since < takes * SHARE) continue;
       await this.save(next);
       const since = this.#clock.now().mono;
-      saved = { at: next.world.position, since, took: since - before };
+      saved = { entries, since, took: since - before };
     }
     const events = Number(durable - from.world.position);
     const ms = Math.round((this.#clock.now().mono - started) / 1000);
@@ -259,12 +264,6 @@ export class SavedViews {
     throw new Rejection('internal', `position ${from} is durable and can't be read`);
   }
 }
-
-/** How long it takes to save at a position, where it took so long at an earlier one, or to load that: states grow. */
-const takes = (
-  at: Position,
-  { at: earlier, took }: { readonly at: Position; readonly took: number },
-): number => (earlier === 0n ? 0 : (took * Number(at)) / Number(earlier));
 
 const beyond = (durable: Position): string =>
   `the log ends before it, at position ${durable}: it was put back from an older copy`;

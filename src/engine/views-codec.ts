@@ -129,6 +129,13 @@ function* leavesOf(value: unknown, at: Path = []): Generator<[path: string, valu
 }
 const expected: ReadonlyMap<string, unknown> = new Map(leavesOf(savedOf(emptyViews)));
 
+/** How many values and entries of maps are saved of views: what saving takes grows with it. */
+export const entriesOf = (views: Views): number => {
+  let entries = 0;
+  for (const [, value] of leavesOf(savedOf(views))) entries += value instanceof PersistentMap ? value.size : 1;
+  return entries;
+};
+
 /** Puts views together again from the lines of {@link encodeViews}, given one after another. */
 export class ViewsDecoder {
   readonly #shape: number;

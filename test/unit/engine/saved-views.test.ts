@@ -121,6 +121,14 @@ describe('a start', () => {
       expect(store.list()).toHaveLength(1);
     }));
 
+  it('goes on saving however long the log is, where the host does not grow', () =>
+    inHost(async ({ log, directory }) => {
+      // A tenth of its looks at the clock is for saving: some 180 looks, and the host has its containers after the first 20.
+      const { saved, store } = await startOn(log, directory, { every: 5 }, slowClock(1));
+      await saved.restore();
+      expect(store.list().length).toBeGreaterThan(5);
+    }));
+
   it('goes on from what one saved that was cut off', () =>
     inHost(async ({ log, directory }) => {
       await (await startOn(log, directory, {}, slowClock(1))).saved.restore();
