@@ -132,7 +132,8 @@ const expected: ReadonlyMap<string, unknown> = new Map(leavesOf(savedOf(emptyVie
 /** How many values and entries of maps are saved of views: what saving takes grows with it. */
 export const entriesOf = (views: Views): number => {
   let entries = 0;
-  for (const [, value] of leavesOf(savedOf(views))) entries += value instanceof PersistentMap ? value.size : 1;
+  for (const [, value] of leavesOf(savedOf(views)))
+    entries += value instanceof PersistentMap ? value.size : 1;
   return entries;
 };
 
