@@ -122,6 +122,7 @@ export interface Snapshot extends SnapshotRef {
   readonly handle?: string;
   /** How many snapshots name it as their parent. */
   readonly children: number;
+  /** When it was prepared, adopted, or committed: what is committed is another thing than what was written to, as in containerd. */
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
 }
@@ -187,6 +188,7 @@ export const evolveSnapshots = (state: Snapshots, event: Fact<SnapshotEvent>): S
         kind: 'committed',
         usage: taken,
         labels,
+        createdAt: at,
         updatedAt: at,
       };
       return countChild(state.delete(key), event.data, parent, 1).set(snapshotRefKey(made), made);

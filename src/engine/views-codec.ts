@@ -18,7 +18,7 @@ import { emptyViews, type Views } from './views.ts';
  * Number of the shape. To be raised, with a step in {@link upcasts}, whenever what the views hold, or what an event does to
  * them, changes. Another kind of event alone changes nothing: of what it fills, older views have nothing.
  */
-export const viewsShape = 2;
+export const viewsShape = 3;
 /** What saved views are of, beside which later versions say what they are of. */
 export const viewsSchema = `views ${viewsShape}`;
 
@@ -46,6 +46,9 @@ export const upcasts: readonly ((parts: Parts) => void)[] = [
       PersistentMap.from([...tasks].map(([key, task]) => [key, trimmed(task as Task)])),
     );
   },
+  // 3: a committed snapshot was made when it was committed. Older views know only when it was prepared; where they can't be
+  // folded again they go on saying that.
+  () => undefined,
 ];
 
 type Path = readonly string[];

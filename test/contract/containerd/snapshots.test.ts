@@ -137,6 +137,16 @@ describe('a snapshot', () => {
     await expect(commit('name', 'again')).rejects.toMatchObject(code('already-exists'));
   });
 
+  it('is made when it is committed, another one than what was written to', async () => {
+    await prepare('key');
+    const written = await stat('key');
+    expect(written?.updatedAt).toEqual(written?.createdAt);
+    await commit('name', 'key');
+    const made = await stat('name');
+    expect(made?.createdAt).not.toEqual(written?.createdAt);
+    expect(made?.updatedAt).toEqual(made?.createdAt);
+  });
+
   it('is set down on a parent when it is committed, where it had none', async () => {
     await layer('one');
     await prepare('loose');

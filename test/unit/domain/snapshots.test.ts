@@ -1,5 +1,6 @@
-import { describe, it } from 'vitest';
-import { given } from '../../support/given.ts';
+import { describe, expect, it } from 'vitest';
+import { emptyWorld, evolve } from '../../../src/domain/world.ts';
+import { type EventInput, eventFrom, factOf, given, wallAt } from '../../support/given.ts';
 
 const at = { namespace: 'default', snapshotter: 'overlayfs' };
 const prepared = (key: string, id: string, parent?: string, kind: 'active' | 'view' = 'active') =>
@@ -82,6 +83,22 @@ describe('a snapshot', () => {
 });
 
 const commit = { type: 'commit-snapshot', ...at, key: 'a', name: 'base', usage, labels: {} } as const;
+
+describe('the time of a snapshot', () => {
+  const timesAfter = (...events: readonly EventInput[]) => {
+    const { snapshot } = events.map((event, n) => factOf(eventFrom(event), n)).reduce(evolve, emptyWorld);
+    return [...snapshot.values()].map(({ key, createdAt, updatedAt }) => [key, createdAt, updatedAt]);
+  };
+  const labelled = { type: 'snapshot-labelled', data: { ...at, key: 'base', labels: {} } } as const;
+
+  it('is that of its preparing, until it is committed', () => {
+    expect(timesAfter(prepared('a', '1'))).toEqual([['a', wallAt(0), wallAt(0)]]);
+    expect(timesAfter(...base)).toEqual([['base', wallAt(1), wallAt(1)]]);
+  });
+  it('stays when its labels change', () => {
+    expect(timesAfter(...base, labelled)).toEqual([['base', wallAt(1), wallAt(2)]]);
+  });
+});
 
 describe('a commit', () => {
   it('gives an active snapshot its name and merges labels', () => {

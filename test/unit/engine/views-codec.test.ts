@@ -15,7 +15,7 @@ import {
   viewsSchema,
   viewsShape,
 } from '../../../src/engine/views-codec.ts';
-import { eventFrom, factOf } from '../../support/given.ts';
+import { eventFrom, factOf, wallAt } from '../../support/given.ts';
 import { plain } from '../../support/plain.ts';
 import { anyCommand, logOf } from '../domain/random-commands.ts';
 
@@ -108,7 +108,32 @@ describe('text that is no views', () => {
 });
 
 /** SHA-256 of the views that a fixed history gives, as text. */
-const GOLDEN = '91df6e2367bc5f77691d7931c10569190e7c901013012a62341d1311d7007484';
+const GOLDEN = 'edd6265ade9ba58ebc5df83607d9f0c744c0948cc21e28d8dddcbaddaabfb363';
+
+describe('views of shape 2', () => {
+  it('say of a committed snapshot when it was prepared, and go on saying it', () => {
+    const at = { namespace: 'default', snapshotter: 'overlayfs' };
+    const views = folded(
+      [
+        {
+          type: 'snapshot-prepared',
+          data: { ...at, key: 'a', id: '1', kind: 'active', labels: {} },
+        } as const,
+        {
+          type: 'snapshot-committed',
+          data: { ...at, key: 'a', name: 'b', usage: { bytes: 0, inodes: 1 }, labels: {} },
+        } as const,
+      ].map((event, n) => factOf(eventFrom(event), n)),
+    );
+    const [snapshot] = views.world.snapshot.values();
+    expect(snapshot?.createdAt).toBe(wallAt(1));
+    const older = new ViewsDecoder(2);
+    for (const line of linesOf(views))
+      older.take(line.replace(`"createdAt":${wallAt(1)}`, `"createdAt":${wallAt(0)}`));
+    const [kept] = older.views().world.snapshot.values();
+    expect(kept).toEqual({ ...snapshot, createdAt: wallAt(0) });
+  });
+});
 
 describe('the schema of views', () => {
   it('is raised when the views of a history change', () => {
