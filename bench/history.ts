@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFileLog } from '../src/adapters/log-file/file-log.ts';
-import { buildSidecar } from '../src/adapters/log-file/index/build-sidecar.ts';
-import { sidecarPath } from '../src/adapters/log-file/index/sidecar-file.ts';
+import { buildIndexes } from '../src/adapters/log-file/index/build-indexes.ts';
+import { openSidecars } from '../src/adapters/log-file/index/sidecars.ts';
 import { realDisk } from '../src/adapters/log-file/real-disk.ts';
 import { recover } from '../src/adapters/log-file/recover.ts';
 import type { Recorded, Subject } from '../src/domain/envelope.ts';
@@ -22,19 +22,27 @@ import { copyHistory, sharedHistory } from './rig/host-history.ts';
 /** Builds what is missing, in this process, so that it can be timed. @returns microseconds for each event of those */
 const buildMissing = async (directory: string): Promise<number> => {
   const { segments, logId } = await recover(realDisk, directory);
+  const warn = (message: string): never => {
+    throw new Error(message);
+  };
+  const options = { disk: realDisk, directory, logId, segments, fromBytes: 0, building: false, warn };
+  const sidecars = await openSidecars(options);
+  const jobs = await sidecars.missing();
+  await sidecars.close();
+  if (jobs === undefined) return Number.NaN;
   const started = performance.now();
-  let events = 0;
-  for (const [number, { path, base, end }] of segments.slice(0, -1).entries()) {
-    if (existsSync(sidecarPath(path))) continue;
-    await buildSidecar(realDisk, { segmentPath: path, logId, base, segmentBytes: end });
-    events += (segments[number + 1]?.base ?? base) - base;
-  }
+  await buildIndexes(realDisk, jobs, ({ failure }) => (failure === undefined ? undefined : warn(failure)));
+  const ends = new Map(segments.slice(1).map(({ base }, number) => [segments[number]?.path, base]));
+  const events = jobs.sidecars.reduce(
+    (sum, { segmentPath, base }) => sum + (ends.get(segmentPath) ?? base) - base,
+    0,
+  );
   return ((performance.now() - started) * 1000) / events;
 };
 
-const bytesOf = (directory: string, extension: string): number =>
+const bytesOf = (directory: string, extensions: string): number =>
   readdirSync(directory)
-    .filter((name) => name.endsWith(extension))
+    .filter((name) => new RegExp(`\\.(${extensions})$`).test(name))
     .reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
 
 const eventAt = async (log: Log, at: number): Promise<Recorded> => {
@@ -197,7 +205,7 @@ export const main: Bench = async (args) => {
   const directory = `${history}-indexed`;
   if (!existsSync(directory)) copyHistory(history, directory);
   const built = await buildMissing(directory);
-  const [log, index] = [bytesOf(directory, '.segment'), bytesOf(directory, '.index')];
+  const [log, index] = [bytesOf(directory, 'segment'), bytesOf(directory, 'index|stretch|blooms')];
   const segments = readdirSync(directory).filter((name) => name.endsWith('.segment')).length;
   const building = Number.isFinite(built) ? `; making them took ${built.toFixed(1)} µs an event` : '';
   const questions = await questionsOf(directory);

@@ -1,7 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { openFileLog } from '../../src/adapters/log-file/file-log.ts';
+import { type OpenFileLog, openFileLog } from '../../src/adapters/log-file/file-log.ts';
+import { buildIndexes } from '../../src/adapters/log-file/index/build-indexes.ts';
 import { buildSidecar } from '../../src/adapters/log-file/index/build-sidecar.ts';
+import { sidecarPath } from '../../src/adapters/log-file/index/sidecar-file.ts';
+import { openSidecars } from '../../src/adapters/log-file/index/sidecars.ts';
 import { realDisk } from '../../src/adapters/log-file/real-disk.ts';
 import { recover } from '../../src/adapters/log-file/recover.ts';
 import type { Log } from '../../src/engine/ports/log.ts';
@@ -12,18 +15,48 @@ import { appendVaried, queries } from './log-queries.ts';
 export const buildSidecars = async (directory: string): Promise<string[]> => {
   const { segments, logId } = await recover(realDisk, directory);
   for (const { path, base, end } of segments.slice(0, -1)) {
-    await buildSidecar(realDisk, { segmentPath: path, logId, base, segmentBytes: end });
+    const job = { segmentPath: path, path: sidecarPath(path), logId, base, segmentBytes: end };
+    await buildSidecar(realDisk, job);
   }
   return sidecarsIn(directory);
 };
 
-export const sidecarsIn = (directory: string): string[] =>
+/**
+ * Gives a closed log every index that it lacks, here and now.
+ * @param stretchBytes so much of the segment that is being written gets an index too
+ */
+export const indexAll = async (directory: string, stretchBytes?: number): Promise<void> => {
+  const { segments, logId } = await recover(realDisk, directory);
+  const sidecars = await openSidecars({
+    disk: realDisk,
+    directory,
+    logId,
+    segments,
+    fromBytes: 0,
+    ...(stretchBytes === undefined ? {} : { stretchBytes }),
+    building: false,
+    warn: (message) => {
+      throw new Error(message);
+    },
+  });
+  const jobs = await sidecars.missing();
+  await sidecars.close();
+  if (jobs === undefined) return;
+  await buildIndexes(realDisk, jobs, ({ failure }) => {
+    if (failure !== undefined) throw new Error(failure);
+  });
+};
+
+/** @param ending with its dot @returns paths, sorted */
+export const filesIn = (directory: string, ending: string): string[] =>
   readdirSync(directory)
-    .filter((name) => name.endsWith('.index'))
+    .filter((name) => name.endsWith(ending))
     .sort()
     .map((name) => join(directory, name));
 
-export const openIndexed = (directory: string, warnings: string[] = []): Promise<Log> =>
+export const sidecarsIn = (directory: string): string[] => filesIn(directory, '.index');
+
+export const openIndexed = (directory: string, warnings: string[] = []): Promise<OpenFileLog> =>
   openFileLog({
     directory,
     segmentBytes: 2000,

@@ -7,21 +7,24 @@ import { SEGMENT_HEADER_BYTES } from '../format.ts';
 import { decodeGroup, placesOf } from '../group.ts';
 import { type Chunk, scan } from '../scan.ts';
 import { IndexBuilder } from './index-builder.ts';
-import { sidecarPath } from './sidecar-file.ts';
 import type { Binding } from './sidecar-format.ts';
 
-/** A sealed segment to be indexed. */
+/** A sealed segment to be indexed, or a stretch of one that is being written. */
 export interface SidecarJob extends Binding {
   readonly segmentPath: string;
+  /** Where the index goes. */
+  readonly path: string;
+  /** Where in the file the first event's group begins; behind the header when absent. */
+  readonly from?: number;
 }
 
 /**
- * Reads a sealed segment and writes its sidecar, which appears whole or not at all. Keeps the processor for a second or
+ * Reads a segment, or a stretch of it, and writes its index, which appears whole or not at all. Keeps the processor for a second or
  * so: done in a thread of its own.
  * @throws LogDamage; errors of the disk
  */
 export const buildSidecar = async (disk: Disk, job: SidecarJob): Promise<void> => {
-  const path = sidecarPath(job.segmentPath);
+  const { path } = job;
   // Made before the segment is opened: whoever rewrites the segment removes it, and then the renaming fails.
   await withFile(disk, `${path}.tmp`, 'replace', async (file) => {
     let offset = 0;
@@ -36,7 +39,7 @@ export const buildSidecar = async (disk: Disk, job: SidecarJob): Promise<void> =
 const indexOf = (disk: Disk, job: SidecarJob): Promise<IndexBuilder> =>
   withFile(disk, job.segmentPath, 'read', async (file) => {
     const builder = new IndexBuilder();
-    for await (const chunk of scan(file, SEGMENT_HEADER_BYTES, () => job.segmentBytes)) {
+    for await (const chunk of scan(file, job.from ?? SEGMENT_HEADER_BYTES, () => job.segmentBytes)) {
       for (const at of chunk.groups) addGroup(builder, chunk, at);
       if (chunk.stop !== undefined) {
         throw new LogDamage({ file: job.segmentPath, offset: chunk.end, what: chunk.stop });

@@ -6,8 +6,9 @@ import type { Segment } from '../segment.ts';
 import { ahead } from './ahead.ts';
 import { SidecarDamage } from './sidecar.ts';
 
-/** Places in a segment, counted from its first position, ascending; and the offsets of the groups that hold them. */
+/** Places in a segment, counted from a position, ascending; and the offsets of the groups that hold them. */
 export interface Found {
+  readonly base: number;
   readonly places: Uint32Array;
   readonly offsets: readonly number[];
 }
@@ -44,7 +45,7 @@ export async function* readFound(
   found: Found,
   backward: boolean,
 ): AsyncGenerator<{ readonly events: readonly Recorded[]; readonly until: number }> {
-  const spans = spansOf(groupsOf(segment, found));
+  const spans = spansOf(groupsOf(found));
   if (backward) spans.reverse();
   const file = await segment.disk.open(segment.path, 'read');
   try {
@@ -59,11 +60,11 @@ export async function* readFound(
   }
 }
 
-const groupsOf = (segment: Segment, { places, offsets }: Found): GroupAt[] => {
+const groupsOf = ({ base, places, offsets }: Found): GroupAt[] => {
   const groups: GroupAt[] = [];
   for (const [number, place] of places.entries()) {
     const offset = offsets[number] ?? 0;
-    const position = segment.base + place;
+    const position = base + place;
     const before = groups.at(-1);
     if (before?.offset !== offset) groups.push({ offset, first: position, last: position });
     else groups[groups.length - 1] = { ...before, last: position };

@@ -61,6 +61,9 @@ export interface SidecarHeader extends Binding {
   readonly sections: readonly Section[];
 }
 
+export const isBoundTo = (header: Binding, { logId, base, segmentBytes }: Binding): boolean =>
+  header.logId === logId && header.base === base && header.segmentBytes === segmentBytes;
+
 export const pagesOf = (events: number): number => Math.ceil(events / PAGE_EVENTS);
 
 export const encodeSidecarHeader = (header: SidecarHeader): Buffer => {
@@ -87,19 +90,18 @@ export const encodeSidecarHeader = (header: SidecarHeader): Buffer => {
   return bytes;
 };
 
-/** @returns the header; undefined where it is damaged, of another version, or of another segment */
-export const decodeSidecarHeader = (bytes: Buffer, binding: Binding): SidecarHeader | undefined => {
+/** @returns the header; undefined where it is damaged, or of another version */
+export const decodeSidecarHeader = (bytes: Buffer): SidecarHeader | undefined => {
   if (bytes.length < SIDECAR_HEADER_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC) return undefined;
   if (bytes.readUInt32LE(headerAt.version) !== SIDECAR_VERSION) return undefined;
   if (crc32c(bytes.subarray(0, HEADER_CRC)) !== bytes.readUInt32LE(HEADER_CRC)) return undefined;
   const logId = bytes.toString('hex', headerAt.logId, headerAt.logId + 16);
   const base = readU64(bytes, headerAt.base);
   const segmentBytes = readU64(bytes, headerAt.segmentBytes);
-  if (logId !== binding.logId || base !== binding.base || segmentBytes !== binding.segmentBytes) {
-    return undefined;
-  }
   return {
-    ...binding,
+    logId,
+    base,
+    segmentBytes,
     events: bytes.readUInt32LE(headerAt.events),
     since: bytes.readDoubleLE(headerAt.since),
     until: bytes.readDoubleLE(headerAt.until),

@@ -5,6 +5,7 @@ import { intersection, union } from './places.ts';
 import {
   type Binding,
   decodeSidecarHeader,
+  isBoundTo,
   PAGE_BYTES,
   PAGE_EVENTS,
   PAGE_TIMES_BYTES,
@@ -14,7 +15,7 @@ import {
   type SidecarHeader,
 } from './sidecar-format.ts';
 import { BlockTable, decodePlaces, type TermEntry, termsOfBlock } from './term-list.ts';
-import { fields, type Wanted, wantedOf } from './terms.ts';
+import { type Field, fields, type Wanted, wantedOf } from './terms.ts';
 
 /** A sidecar that can't be used. It is thrown away; the log itself is asked instead. */
 export class SidecarDamage extends Error {
@@ -31,8 +32,9 @@ const PLACES_PER_EVENT = 1000;
 export const readSidecarHeader = async (file: DiskFile, binding: Binding): Promise<SidecarHeader> => {
   const bytes = Buffer.alloc(SIDECAR_HEADER_BYTES);
   const length = await file.read(bytes, 0);
-  const header = decodeSidecarHeader(bytes.subarray(0, length), binding);
-  if (header === undefined) throw new SidecarDamage('its header does not fit the segment');
+  const header = decodeSidecarHeader(bytes.subarray(0, length));
+  if (header === undefined || !isBoundTo(header, binding))
+    throw new SidecarDamage('its header does not fit the segment');
   return header;
 };
 
@@ -62,6 +64,20 @@ export class Sidecar {
       places = intersection(places, await this.#placesOf(entries));
     }
     return this.#within(query, places);
+  }
+
+  /** All terms of a field, sorted. */
+  async terms(field: Field): Promise<readonly string[]> {
+    const section = this.header.sections[fields.indexOf(field)];
+    if (section === undefined || section.blocks === 0) return [];
+    const table = await this.#table(section);
+    const start = table.placeOf(0)?.at ?? 0;
+    // The table is behind its blocks: all of them in one read.
+    const all = await this.#read(start, section.at - start);
+    return Array.from({ length: section.blocks }, (_, number) => {
+      const { at, bytes } = table.placeOf(number) ?? { at: start, bytes: 0 };
+      return checked(all.subarray(at - start, at - start + bytes)).map(({ term }) => term);
+    }).flat();
   }
 
   /** Offsets in the segment of the groups that hold these places, in their order. */
@@ -145,9 +161,7 @@ export class Sidecar {
   async #block(table: BlockTable, number: number): Promise<readonly TermEntry[]> {
     const place = number < 0 ? undefined : table.placeOf(number);
     if (place === undefined) return [];
-    const terms = termsOfBlock(await this.#read(place.at, place.bytes));
-    if (terms === undefined) throw new SidecarDamage('a block of terms fails its checksum');
-    return terms;
+    return checked(await this.#read(place.at, place.bytes));
   }
 
   async #placesOf(entries: readonly TermEntry[]): Promise<Uint32Array> {
@@ -170,6 +184,12 @@ export class Sidecar {
     return bytes;
   }
 }
+
+const checked = (block: Buffer): readonly TermEntry[] => {
+  const terms = termsOfBlock(block);
+  if (terms === undefined) throw new SidecarDamage('a block of terms fails its checksum');
+  return terms;
+};
 
 /** Whether the times of a segment leave it possible that a query finds something there. */
 export const mayHold = (header: SidecarHeader, { since, until }: LogQuery): boolean =>

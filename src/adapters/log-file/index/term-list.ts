@@ -132,7 +132,10 @@ export const decodePlaces = (bytes: Uint8Array, count: number, at = 0): Uint32Ar
   const reader = new VarintReader(bytes, at);
   let place = 0;
   for (let number = 0; number < count; number += 1) {
-    place += reader.next();
+    const byte = bytes[reader.at] ?? 0;
+    // Most gaps are of one byte, and lists are long.
+    if (byte < 0x80) reader.at += 1;
+    place += byte < 0x80 ? byte : reader.next();
     places[number] = place;
   }
   return places;
