@@ -46,8 +46,8 @@ export type BringLayer = (layer: Descriptor, labels: Labels, into?: Into) => Wor
 
 /**
  * Brings every layer of a manifest and makes it a committed snapshot named by its chainID. Layers are brought and
- * extracted side by side, each into a directory of its own; they are committed in order, in one batch, once all are on
- * stable storage. A layer that builds on what is below it (a hard link down, a path through a lower symlink) is extracted
+ * extracted side by side, the largest first, each into a directory of its own; they are committed in order, in one batch,
+ * once all are on stable storage. A layer that builds on what is below it (a hard link down, a path through a lower symlink) is extracted
  * once its parents are there.
  * @returns bytes moved
  */
@@ -72,8 +72,12 @@ export function* bringAndUnpack(
     const applied = brought.applied ?? (yield* perform('apply-layer', { layer: layer.descriptor, ...into }));
     return { layer, ...prepared, applied: checked(layer, applied) };
   };
-  const extracted = yield* all(layers.map(branch), concurrentLayers);
-  yield* commitInOrder(hold, extracted);
+  const extracted = yield* all(largestFirst(layers).map(branch), concurrentLayers);
+  const placeOf = new Map(layers.map((layer, place) => [layer, place]));
+  yield* commitInOrder(
+    hold,
+    extracted.toSorted((one, other) => (placeOf.get(one.layer) ?? 0) - (placeOf.get(other.layer) ?? 0)),
+  );
   const top = layers.at(-1);
   if (top) {
     const labels = { [`${gcLabels.snapshot}${overlayfs}`]: top.chainId };
@@ -86,6 +90,10 @@ export function* bringAndUnpack(
   }
   return moved;
 }
+
+/** A large one that came last would leave the other hands without work, and its bytes the longest to sync. */
+const largestFirst = (layers: readonly Layer[]): readonly Layer[] =>
+  layers.toSorted((one, other) => other.descriptor.size - one.descriptor.size);
 
 /** @throws Rejection `failed-precondition` where configuration and manifest are of different lengths */
 export function* layersOf(manifest: ImageManifest, config: ImageConfig): Workflow<readonly Layer[]> {

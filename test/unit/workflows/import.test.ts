@@ -94,8 +94,8 @@ describe('importing an archive', () => {
       ...[next, 'read-archive-document', next, 'read-archive-document'],
       ...[...one, ...one, ...one, ...one, next],
       ...['read-document:a0', '+blob-labelled', 'read-document:c0'],
-      ...['make-snapshot', prepared, '+blob-labelled', 'apply-layer:1'],
       ...['make-snapshot', prepared, '+blob-labelled', 'apply-layer:2'],
+      ...['make-snapshot', prepared, '+blob-labelled', 'apply-layer:1'],
       'settle-layers',
       '+snapshot-committed lease-resource-added snapshot-committed lease-resource-added',
       '+blob-labelled',
@@ -201,8 +201,8 @@ describe('importing an archive', () => {
       'containerd.io/gc.ref.content.m.2': digest(0xa0),
     });
     expect(story.filter((line) => line.startsWith('apply-layer'))).toEqual([
-      'apply-layer:1',
       'apply-layer:2',
+      'apply-layer:1',
     ]);
   });
 

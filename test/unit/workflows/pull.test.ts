@@ -44,15 +44,15 @@ const named = '+blob-committed lease-resource-added';
 const prepared = '+snapshot-prepared lease-resource-added';
 
 describe('pulling an image', () => {
-  it('announces, fetches and names each blob, then commits the layers in order and names the image last', () => {
+  it('announces, fetches and names each blob, the largest layer first, then commits the layers in order and names the image last', () => {
     const { story, result, world, ...rest } = pulling();
     expect(story).toEqual([
       start,
       'resolve-image',
       ...[announced, 'fetch-blob:a0', named, 'read-document:a0', '+blob-labelled'],
       ...[announced, 'fetch-blob:c0', named, 'read-document:c0'],
-      ...['make-snapshot', prepared, announced, 'fetch-layer:1', named],
       ...['make-snapshot', prepared, announced, 'fetch-layer:2', named],
+      ...['make-snapshot', prepared, announced, 'fetch-layer:1', named],
       'settle-layers',
       '+snapshot-committed lease-resource-added snapshot-committed lease-resource-added',
       '+blob-labelled',
@@ -101,7 +101,7 @@ describe('pulling an image', () => {
     });
     expect(story.filter((line) => line.startsWith('fetch-'))).toEqual([
       ...['b0', 'a0', 'c0'].map((of) => `fetch-blob:${of}`),
-      ...['1', '2'].map((of) => `fetch-layer:${of}`),
+      ...['2', '1'].map((of) => `fetch-layer:${of}`),
     ]);
     expect(world.content.blobs.get(`default/${digest(0xb0)}`)?.labels).toMatchObject({
       'containerd.io/gc.ref.content.m.1': digest(0xa0),
@@ -259,7 +259,7 @@ describe('pulling an image', () => {
     });
     expect(ended.error).toBe(wrong);
     expect(ended.story).toContain(named);
-    expect(ended.world.content.blobs.has(`default/${digest(1)}`)).toBe(true);
+    expect(ended.world.content.blobs.has(`default/${digest(2)}`)).toBe(true);
     expect([...ended.world.content.ingests.values()]).toEqual([]);
     nothingLeft(ended);
   });
