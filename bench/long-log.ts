@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { COLUMNS } from '../src/adapters/log-file/index/bloom-format.ts';
 import { position } from '../src/domain/identity.ts';
 import { seededRandom } from '../test/support/random.ts';
 import { type Bench, type Figure, timed } from './rig/figures.ts';
@@ -19,13 +20,14 @@ const moments = 10;
 /** Milliseconds after which a daemon has done what it does at its start. */
 const settled = 4000;
 
-/** Milliseconds until every sealed segment of the 5,000,000 events must have its index. */
+/** Milliseconds until every sealed segment of the 5,000,000 events must have its index and its filter. */
 const indexedWithin = 600_000;
 
 const indexed = (directory: string): boolean => {
   const names = readdirSync(directory);
   const count = (ending: string) => names.filter((name) => name.endsWith(ending)).length;
-  return count('.index') >= count('.segment') - 1;
+  const sealed = count('.segment') - 1;
+  return count('.index') >= sealed && count('.blooms') >= Math.ceil(sealed / COLUMNS);
 };
 
 /**
