@@ -9,6 +9,7 @@ import { runProgram } from '../support/child.ts';
 import { startContainerd } from '../support/containerd.ts';
 import { containerdClient } from '../support/containerd-client.ts';
 import { type DaemonHost, daemonMissing, startHost } from '../support/daemon.ts';
+import { lingering } from '../support/lingering.ts';
 import { missingHere } from '../support/machine.ts';
 import { newerCriu } from '../support/newer-debian.ts';
 import { makeRootfs } from '../support/rootfs.ts';
@@ -126,7 +127,8 @@ describe.skipIf(missing !== undefined)(`a task with criu${missing ? ` (skipped: 
     );
     await expect.poll(counted, { timeout: 10_000 }).toBeGreaterThan(0);
     const wentOn = counted() > 1000;
-    const kept = await at('tasks', 'exec', '--exec-id', 'look', 'back', '/bin/cat', '/kept');
+    const look = ['back', '/bin/sh', '-c', lingering('cat /kept')];
+    const kept = await at('tasks', 'exec', '--exec-id', 'look', ...look);
     await at('tasks', 'kill', '-s', 'SIGKILL', 'back');
     const end = await restored;
     await at('containers', 'rm', 'back');

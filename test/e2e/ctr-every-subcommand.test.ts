@@ -80,7 +80,7 @@ const settled = ({ code, out, err }: Finished, side: Side, { args }: CtrLine) =>
       // Of a progress that is drawn again and again, what it came to.
       .replace(/^[\s\S]*elapsed:.*\n(?=[\s\S]*elapsed:)/, '')
       .replace(/elapsed:.*/, 'PROGRESS')
-      .replace(/: exists\b/g, ': done')
+      .replace(/:\s+exists\b/g, ': done')
       .replace(/.*context canceled.*\n/g, '')
       .replace(/(?<="uuid": ")[^"]+|(?<="pid": )\d+|(?<=containerd\/s\/)[0-9a-f]+/g, 'ID')
       .replace(/^[\s\S]*PROGRESS/, (frame) =>

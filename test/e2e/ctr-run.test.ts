@@ -6,6 +6,7 @@ import { busyboxLayout } from '../support/busybox-image.ts';
 import { runProgram } from '../support/child.ts';
 import { type PrivateContainerd, startContainerd } from '../support/containerd.ts';
 import { type DaemonHost, daemonMissing, type Finished, startHost } from '../support/daemon.ts';
+import { lingering } from '../support/lingering.ts';
 import { missingHere } from '../support/machine.ts';
 import { makeRootfs } from '../support/rootfs.ts';
 
@@ -144,9 +145,9 @@ describe.skipIf(missing !== undefined)('the real ctr', () => {
     await same('tasks', 'ls');
     await same('containers', 'ls');
     await same('tasks', 'ps', 'd');
-    await same('tasks', 'exec', '--exec-id', 'e', 'd', '/bin/sh', '-c', 'echo in; exit 4');
+    await same('tasks', 'exec', '--exec-id', 'e', 'd', '/bin/sh', '-c', lingering('echo in', 4));
     await same('tasks', 'exec', '--exec-id', 'e', 'd', '/bin/nosuch');
-    await same('tasks', 'exec', '--exec-id', 'e', 'd', '/bin/echo', 'again');
+    await same('tasks', 'exec', '--exec-id', 'e', 'd', '/bin/sh', '-c', lingering('echo again'));
     await same('tasks', 'pause', 'd');
     await same('tasks', 'ls');
     await same('tasks', 'resume', 'd');
@@ -180,7 +181,8 @@ describe.skipIf(missing !== undefined)('the real ctr', () => {
     await until(async () => (await status('ends')) === 'STOPPED');
     expect(await status('stays')).toBe('RUNNING');
     expect(await status('waits')).toBe('PAUSED');
-    const run = await ctr('tasks', 'exec', '--exec-id', 'x', 'stays', '/bin/echo', 'still here');
+    const still = ['stays', '/bin/sh', '-c', lingering('echo still here')];
+    const run = await ctr('tasks', 'exec', '--exec-id', 'x', ...still);
     expect(run).toMatchObject({ code: 0, out: 'still here\n' });
     expect((await ctr('tasks', 'rm', 'ends')).err).toContain('exit with non-zero exit code 7');
     await ctr('tasks', 'resume', 'waits');

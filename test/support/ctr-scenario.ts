@@ -1,3 +1,5 @@
+import { lingering } from './lingering.ts';
+
 /**
  * What a person does with `ctr` 1.6, from the first pull to the last removal: every subcommand at least once, the wrong
  * uses that people make too. `{image}` is a reference in a registry on loopback, `{dir}` a folder of each daemon's own,
@@ -19,6 +21,9 @@ export interface CtrLine {
 }
 
 const line = (args: string, more: Omit<CtrLine, 'args'> = {}): CtrLine => ({ args, ...more });
+
+/** Collects what nothing holds, now: either daemon does it at some moment of its own too, and may have or not. */
+const collected: readonly CtrLine[] = [line('leases create --id now'), line('leases delete --sync now')];
 
 const drawn = { 2: 'containerd 2 draws progress by the clock' };
 const noController = 'this containerd, without CRI, has no controller of sandboxes';
@@ -63,6 +68,7 @@ const images: readonly CtrLine[] = [
 ];
 
 const content: readonly CtrLine[] = [
+  ...collected,
   line('content list'),
   line('content list -q'),
   line('content active'),
@@ -99,6 +105,8 @@ const snapshots: readonly CtrLine[] = [
   line('snapshots diff --keep --media-type application/vnd.oci.image.layer.v1.tar work'),
   line('snapshots commit made work'),
   line('snapshots unpack --snapshotter overlayfs {manifest}'),
+  // Nothing holds the view.
+  ...collected,
   line('snapshots delete look made'),
   line('snapshots delete nosuch'),
   line('snapshots --snapshotter native list', { of: 'snapshots list' }),
@@ -115,7 +123,7 @@ const running: readonly CtrLine[] = [
   line('containers label web tier=front'),
   line('tasks list'),
   line('tasks ps web'),
-  line('tasks exec --exec-id e web sh -c "echo in; exit 4"'),
+  line(`tasks exec --exec-id e web sh -c "${lingering('echo in', 4)}"`),
   line('tasks metrics web'),
   line('tasks pause web'),
   line('tasks list'),
