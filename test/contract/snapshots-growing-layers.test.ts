@@ -68,6 +68,16 @@ describe.skipIf(missing !== undefined)(
       return { applied, tree: treeOf(id) };
     };
 
+    it('does not wait for what nobody reads behind the compressed stream', async () => {
+      const bytes = Buffer.concat([gzipSync(tar), noise(4_000_000)]);
+      const { apply, come, id } = await openArrival('trailing', bytes);
+      const applying = apply();
+      come(bytes.length);
+      const { applied, tree } = await whole('trailing');
+      expect(await applying).toEqual(applied);
+      expect(treeOf(id)).toEqual(tree);
+    });
+
     it.each([
       ['gzip', gzipSync(tar), GZIP_LAYER],
       ['plain', tar, PLAIN_LAYER],
