@@ -297,7 +297,7 @@ describe.skipIf(missing !== undefined)(
         const started = performance.now();
         for (const run of await Promise.allSettled(runs))
           expect(run).toMatchObject({ reason: { code: 'cancelled' } });
-        expect(performance.now() - started).toBeLessThan(1500);
+        expect(performance.now() - started).toBeLessThan(4000);
         await expect(
           single.apply('d', bytes, { mediaType: GZIP_LAYER, signal: abort.signal }),
         ).rejects.toMatchObject({ code: 'cancelled' });

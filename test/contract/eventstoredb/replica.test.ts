@@ -89,7 +89,7 @@ describe('an outage', () => {
     await server.front.shut();
     const before = performance.now();
     for (const _ of upTo(50)) await appendBatches(log, [10]);
-    expect(performance.now() - before).toBeLessThan(1000);
+    expect(performance.now() - before).toBeLessThan(4000);
     const status = await until(shipper, ({ state }) => state === 'waiting');
     expect(status).toMatchObject({ position: 5n, lagEvents: 500n });
     expect(status.lagTime).toBeGreaterThan(0);
@@ -120,7 +120,7 @@ describe('an outage', () => {
     await appendBatches(log, [3]);
     const before = performance.now();
     await shipper.stop(1500);
-    expect(performance.now() - before).toBeLessThan(2000);
+    expect(performance.now() - before).toBeLessThan(4000);
   });
 
   it.each(['login', 'denied', 'leader'] as const)(

@@ -64,6 +64,6 @@ describe('WWW-Authenticate', () => {
     const started = performance.now();
     parseChallenges(`Bearer a="${'\\'.repeat(100_000)}`);
     parseChallenges(' '.repeat(100_000));
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(performance.now() - started).toBeLessThan(2000);
   });
 });

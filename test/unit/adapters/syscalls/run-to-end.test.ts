@@ -44,8 +44,8 @@ describe('programs that are run to their end', () => {
 
   it('are not waited for by what they leave running', async () => {
     const begun = performance.now();
-    await shell('sleep 3 & echo done');
-    expect(performance.now() - begun).toBeLessThan(2500);
+    await shell('sleep 30 & echo done');
+    expect(performance.now() - begun).toBeLessThan(15_000);
   });
 
   it('are killed when their time is over', async () => {
