@@ -5,9 +5,10 @@ import { Digest, IngestRef, Labels, LeaseId, Namespace, Size, type Timestamp } f
 import { joined } from './joined.ts';
 import { mergeLabels } from './labels.ts';
 import { findLease, holdUnder, type LeaseEvent, type Leases } from './leases.ts';
+import { namespaceSubject } from './namespaces.ts';
 import { PersistentMap } from './persistent-map.ts';
 import { Rejection } from './rejection.ts';
-import { RemovalCause } from './removal.ts';
+import { FreedBy, RemovalCause } from './removal.ts';
 
 // Identity: a blob is its digest, an ingest its ref, each within a namespace. The bytes of a blob are shared: they
 // are freed when the last namespace that names them lets go.
@@ -15,6 +16,9 @@ export const blobSubject = (namespace: Namespace, digest: Digest) => subject('bl
 export const ingestSubject = (namespace: Namespace, ref: IngestRef) => subject('ingest', namespace, ref);
 const blobKey = (namespace: Namespace, digest: Digest) => joined(namespace, digest);
 const ingestKey = (namespace: Namespace, ref: IngestRef) => `${namespace}/${ref}`;
+
+/** Blobs that one event lets go of at most. */
+export const mostCollected = 256;
 
 // Events. Names and fields are the storage format.
 const exampleDigest = `sha256:${'ab'.repeat(32)}`;
@@ -81,10 +85,37 @@ export const contentEvents = {
       cause: { by: 'gc', freedBy: '41' },
     },
   }),
+  'blobs-collected': defineEvent({
+    version: 1,
+    order: 'removing',
+    says: 'A namespace let go of many blobs that nothing kept any more; the bytes of those with no other holder are removed.',
+    data: z.object({
+      namespace: Namespace,
+      blobs: z
+        .array(
+          z.object({
+            digest: Digest,
+            size: Size,
+            lastHolder: z.boolean().describe('no other namespace holds the bytes'),
+            freedBy: FreedBy.describe('position of the event that took its last reference away'),
+          }),
+        )
+        .min(1)
+        .max(mostCollected)
+        .readonly()
+        .describe('what went together; each is found under its own subject too'),
+    }),
+    example: {
+      namespace: 'default',
+      blobs: [{ digest: exampleDigest, size: 1024, lastHolder: true, freedBy: '41' }],
+    },
+  }),
 };
 export type ContentEvent = EventsOf<typeof contentEvents>;
 
-/** The blob or the ingest that an event is about. */
+export type CollectedBlob = Extract<ContentEvent, { type: 'blobs-collected' }>['data']['blobs'][number];
+
+/** The blob or the ingest that an event is about; of many blobs, their namespace. */
 export const contentSubject = (event: ContentEvent): Subject => {
   switch (event.type) {
     case 'ingest-started':
@@ -94,6 +125,8 @@ export const contentSubject = (event: ContentEvent): Subject => {
     case 'blob-labelled':
     case 'blob-removed':
       return blobSubject(event.data.namespace, event.data.digest);
+    case 'blobs-collected':
+      return namespaceSubject(event.data.namespace);
     default:
       return event satisfies never;
   }
@@ -159,6 +192,17 @@ const removed = (state: Content, namespace: Namespace, digest: Digest): Content 
   };
 };
 
+const collected = (state: Content, namespace: Namespace, gone: readonly CollectedBlob[]): Content => {
+  const blobs = new Map<string, undefined>();
+  const holders = new Map<string, number | undefined>();
+  for (const { digest, lastHolder } of gone) {
+    blobs.set(blobKey(namespace, digest), undefined);
+    const left = lastHolder ? 0 : (state.holders.get(digest) ?? 1) - 1;
+    holders.set(digest, left === 0 ? undefined : left);
+  }
+  return { ...state, blobs: state.blobs.with(blobs), holders: state.holders.with(holders) };
+};
+
 export const evolveContent = (state: Content, event: Fact<ContentEvent>): Content => {
   const { namespace } = event.data;
   switch (event.type) {
@@ -178,6 +222,8 @@ export const evolveContent = (state: Content, event: Fact<ContentEvent>): Conten
     }
     case 'blob-removed':
       return removed(state, namespace, event.data.digest);
+    case 'blobs-collected':
+      return collected(state, namespace, event.data.blobs);
     default:
       return event satisfies never;
   }
@@ -204,6 +250,15 @@ export const contentCommands = {
   }),
   'label-blob': z.object({ namespace: Namespace, digest: Digest, labels: Labels }),
   'remove-blob': z.object({ namespace: Namespace, digest: Digest, cause: RemovalCause }),
+  /** Blobs that nothing keeps, together. */
+  'collect-blobs': z.object({
+    namespace: Namespace,
+    blobs: z
+      .array(z.object({ digest: Digest, freedBy: FreedBy }))
+      .min(1)
+      .max(mostCollected)
+      .readonly(),
+  }),
 };
 export type ContentCommand = CommandsOf<typeof contentCommands>;
 
@@ -248,6 +303,20 @@ const decideCommit = (
   return [...relabel, ...ended, ...hold];
 };
 
+const decideCollection = (
+  { namespace, blobs }: Extract<ContentCommand, { type: 'collect-blobs' }>,
+  state: Content,
+): readonly ContentEvent[] | Rejection => {
+  const gone = new Map<Digest, CollectedBlob>();
+  for (const { digest, ...freed } of blobs) {
+    const blob = findBlob(state, namespace, digest);
+    if (!blob) return noBlob(namespace, digest);
+    const { size } = blob;
+    gone.set(digest, { digest, size, lastHolder: state.holders.get(digest) === 1, ...freed });
+  }
+  return [{ type: 'blobs-collected', data: { namespace, blobs: [...gone.values()] } }];
+};
+
 export const decideContent = (
   command: ContentCommand,
   state: Content,
@@ -283,6 +352,8 @@ export const decideContent = (
       const lastHolder = state.holders.get(digest) === 1;
       return [{ type: 'blob-removed', data: { namespace, digest, size, lastHolder, cause: command.cause } }];
     }
+    case 'collect-blobs':
+      return decideCollection(command, state);
     default:
       return command satisfies never;
   }

@@ -128,14 +128,17 @@ export const insert = <V>(node: Node<V> | undefined, leaf: Leaf<V>, shift: numbe
   }
 };
 
-/** Where the leaves of `built` lie below a branch, by the bits of their hashes from `shift` on. */
-const slotsOf = <V>(leaves: readonly Leaf<V>[], shift: number): (Leaf<V>[] | undefined)[] => {
-  const slots: (Leaf<V>[] | undefined)[] = new Array(MASK + 1);
-  for (const leaf of leaves) {
-    const slot = (leaf.hash >>> shift) & MASK;
+/** Where some lie below a branch, by the bits of their hashes from `shift` on. */
+const slotsOf = <T extends { readonly hash: number }>(
+  some: readonly T[],
+  shift: number,
+): (T[] | undefined)[] => {
+  const slots: (T[] | undefined)[] = new Array(MASK + 1);
+  for (const one of some) {
+    const slot = (one.hash >>> shift) & MASK;
     const others = slots[slot];
-    if (others === undefined) slots[slot] = [leaf];
-    else others.push(leaf);
+    if (others === undefined) slots[slot] = [one];
+    else others.push(one);
   }
   return slots;
 };
@@ -184,9 +187,78 @@ export const without = <V>(node: Node<V>, key: string, hash: number, shift: numb
   }
 };
 
-export const find = <V>(root: Node<V> | undefined, key: string, hash: number): Leaf<V> | undefined => {
+/** A leaf to be put in, or a key to be taken out. */
+export type Change<V> = Leaf<V> | { readonly kind: 'gone'; readonly hash: number; readonly key: string };
+
+const changedByOne = <V>(
+  node: Node<V> | undefined,
+  change: Change<V>,
+  shift: number,
+  count: Count,
+): Node<V> | undefined => {
+  const { key, hash } = change;
+  const known = find(node, key, hash, shift) !== undefined;
+  if (change.kind === 'leaf') {
+    if (!known) count.grown += 1;
+    return insert(node, change, shift);
+  }
+  if (!known || node === undefined) return node;
+  count.grown -= 1;
+  return without(node, key, hash, shift);
+};
+
+/** How many leaves a trie has more than before. */
+export interface Count {
+  grown: number;
+}
+
+/**
+ * A trie after many changes, no two of one key, as `insert` and `without` would make it one by one: a branch is copied once
+ * for all that lies below it.
+ */
+export const changed = <V>(
+  node: Node<V> | undefined,
+  changes: readonly Change<V>[],
+  shift: number,
+  count: Count,
+): Node<V> | undefined => {
+  const [first] = changes;
+  if (first === undefined) return node;
+  if (changes.length === 1) return changedByOne(node, first, shift, count);
+  if (node?.kind !== 'branch') {
+    let next: Node<V> | undefined = node;
+    for (const change of changes) next = changedByOne(next, change, shift, count);
+    return next;
+  }
+  const slots = slotsOf(changes, shift);
+  const children: Node<V>[] = [];
+  let bitmap = 0;
+  let old = 0;
+  let different = false;
+  for (let slot = 0; slot <= MASK; slot += 1) {
+    const bit = 1 << slot;
+    const child = (node.bitmap & bit) === 0 ? undefined : node.children[old++];
+    const some = slots[slot];
+    const next = some === undefined ? child : changed(child, some, shift + BITS, count);
+    different ||= next !== child;
+    if (next === undefined) continue;
+    bitmap |= bit;
+    children.push(next);
+  }
+  if (!different) return node;
+  const [only] = children;
+  if (only === undefined || (children.length === 1 && only.kind !== 'branch')) return only;
+  return { kind: 'branch', bitmap, children };
+};
+
+export const find = <V>(
+  root: Node<V> | undefined,
+  key: string,
+  hash: number,
+  from = 0,
+): Leaf<V> | undefined => {
   let node = root;
-  for (let shift = 0; node !== undefined; shift += BITS) {
+  for (let shift = from; node !== undefined; shift += BITS) {
     if (node.kind === 'leaf') return node.key === key ? node : undefined;
     if (node.kind === 'collision') return node.leaves.find((leaf) => leaf.key === key);
     const bit = bitOf(hash, shift);

@@ -1,7 +1,9 @@
 import { containerSubject } from './containers.ts';
+import { blobSubject } from './content.ts';
 import type { Envelope, Subject } from './envelope.ts';
 import type {
   ContainerId,
+  Digest,
   Namespace,
   Position,
   SnapshotKey,
@@ -12,7 +14,7 @@ import { snapshotSubject } from './snapshots.ts';
 
 /** Events of a log by what can be indexed. Values of one field mean or, fields mean and; an absent field means any. */
 export interface LogQuery {
-  /** The event is about one of these, or gave a thing this other name ({@link subjectsOf}). */
+  /** The event is about one of these, or names one in its data ({@link subjectsOf}). */
   readonly subjects?: readonly Subject[];
   /** As `subjects`, by how they begin, such as `container/default/3f2a`. */
   readonly prefixes?: readonly string[];
@@ -36,18 +38,34 @@ const textOf = (data: unknown, field: string): string | undefined => {
   return typeof value === 'string' ? value : undefined;
 };
 
-/** Types whose data gives a thing another name, for {@link subjectsOf}; of others it takes the subject alone. */
+/** Types whose data names more subjects, for {@link subjectsOf}; of others it takes the subject alone. */
 export const givesName = (type: string): boolean =>
-  type === 'container-created' || type === 'container-removed' || type === 'snapshot-committed';
+  type === 'container-created' ||
+  type === 'container-removed' ||
+  type === 'snapshot-committed' ||
+  type === 'blobs-collected';
+
+/** The blobs that data lists, as far as it does. */
+const listedBlobs = (data: unknown, namespace: Namespace): readonly Subject[] => {
+  const listed: unknown = Reflect.get(Object(data), 'blobs');
+  if (!Array.isArray(listed)) return [];
+  return listed.flatMap((one: unknown) => {
+    const digest = textOf(one, 'digest');
+    return digest === undefined ? [] : [blobSubject(namespace, digest as Digest)];
+  });
+};
 
 /**
- * The subjects that an event is found under: its own, and the other name that it gives the thing. A container's name
- * counts as an id (`container/NS/NAME`), a committed snapshot's name as a key.
+ * The subjects that an event is found under: its own, the other name that it gives the thing, and each of the blobs of a
+ * collection. A container's name counts as an id (`container/NS/NAME`), a committed snapshot's name as a key.
  */
 export const subjectsOf = ({ type, subject, data }: Named): readonly Subject[] => {
   if (!givesName(type)) return [subject];
-  const name = textOf(data, 'name');
   const namespace = textOf(data, 'namespace') as Namespace | undefined;
+  if (type === 'blobs-collected') {
+    return namespace === undefined ? [subject] : [subject, ...listedBlobs(data, namespace)];
+  }
+  const name = textOf(data, 'name');
   if (name === undefined || namespace === undefined) return [subject];
   if (type !== 'snapshot-committed') return [subject, containerSubject(namespace, name as ContainerId)];
   const snapshotter = textOf(data, 'snapshotter') as SnapshotterName | undefined;

@@ -69,6 +69,12 @@ class OwnedMap<V> extends PersistentMap<V> {
     return new OwnedMap(owned);
   }
 
+  override with(changes: ReadonlyMap<string, V | undefined>): PersistentMap<V> {
+    let map: PersistentMap<V> = this;
+    for (const [key, value] of changes) map = value === undefined ? map.delete(key) : map.set(key, value);
+    return map;
+  }
+
   override *[Symbol.iterator](): Generator<readonly [string, V], undefined> {
     const { base, changed, gone } = this.#mine;
     for (const entry of base) if (!changed.has(entry[0]) && !gone.has(entry[0])) yield entry;
@@ -87,10 +93,9 @@ class OwnedMap<V> extends PersistentMap<V> {
     const { base, changed, gone } = this.#mine;
     this.#owned.newest = undefined;
     if (base.size === 0) return PersistentMap.from(changed);
-    let map = base;
-    for (const key of gone) map = map.delete(key);
-    for (const [key, value] of changed) map = map.set(key, value);
-    return map;
+    const all = new Map<string, V | undefined>(changed);
+    for (const key of gone) all.set(key, undefined);
+    return base.with(all);
   }
 }
 

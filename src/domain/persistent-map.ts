@@ -1,5 +1,7 @@
 import {
   built,
+  type Change,
+  changed,
   type Difference,
   find,
   hashOf,
@@ -87,6 +89,21 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
     return root === this.#root ? this : new PersistentMap(root, this.#size - 1);
   }
 
+  /**
+   * The map after many changes at once, for less than by `set` and `delete` one after the other.
+   * @param changes by key; undefined takes it away
+   */
+  with(changes: ReadonlyMap<string, V | undefined>): PersistentMap<V> {
+    const all: Change<V>[] = [];
+    for (const [key, value] of changes) {
+      const hash = hashOf(key);
+      all.push(value === undefined ? { kind: 'gone', hash, key } : { kind: 'leaf', hash, key, value });
+    }
+    const count = { grown: 0 };
+    const root = changed(this.#root, all, 0, count);
+    return root === this.#root ? this : new PersistentMap(root, this.#size + count.grown);
+  }
+
   [Symbol.iterator](): IterableIterator<readonly [string, V], undefined> {
     return new Walk(this.#root, (leaf: Leaf<V>) => [leaf.key, leaf.value] as const);
   }
@@ -133,6 +150,10 @@ class LateMap<V> extends PersistentMap<V> {
 
   override delete(key: string): PersistentMap<V> {
     return this.whole().delete(key);
+  }
+
+  override with(changes: ReadonlyMap<string, V | undefined>): PersistentMap<V> {
+    return this.whole().with(changes);
   }
 
   override [Symbol.iterator](): IterableIterator<readonly [string, V], undefined> {

@@ -18,8 +18,10 @@ export interface CollectorOptions {
   readonly interval: number;
 }
 
-/** Things removed in one batch, between which others have their turn: they wait no longer than one batch takes. */
-const batchSize = 32;
+/** Blobs removed in one batch, between which others have their turn: they wait no longer than one batch takes. */
+const batchSize = 128;
+/** What else is removed has an event each, and is as dear as so many blobs. */
+const costOfOthers = 8;
 /** Batches on their way to the disk; those after them wait. */
 const mostBatches = 16;
 /** Unfinished writes that no lease holds are given up after this (microseconds). */
@@ -82,6 +84,7 @@ export class Collector {
       // Found and decided in one turn: nothing can come to need what was just found to be free.
       const garbage = collectable(this.#ledger.head.references, {
         limit: batchSize,
+        costOf: ({ kind }) => (kind === 'blob' ? 1 : costOfOthers),
         ingestsBefore: (wall - ingestAge) as Timestamp,
         now: wall,
       });

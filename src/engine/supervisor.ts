@@ -78,7 +78,7 @@ export class Supervisor {
   #react(fact: Fact<DomainEvent>): void {
     const cause = following(this.#actor, fact);
     const letGo = bytesLetGo(fact);
-    if (letGo !== undefined) this.#removeBytes(letGo, cause);
+    if (letGo.length > 0) this.#removeBytes(letGo, cause);
     const aftermath = aftermathOf(fact);
     if (aftermath) this.#background(`follow up '${fact.type}'`, aftermath, cause);
     switch (fact.type) {
@@ -164,14 +164,15 @@ export class Supervisor {
   }
 
   /** Removes the bytes of all blobs that one batch of facts tells of at once: a collection lets go of thousands. */
-  #removeBytes(digest: Digest, cause: Cause): void {
+  #removeBytes(digests: readonly Digest[], cause: Cause): void {
     if (this.#stopped) return;
-    this.#letGo.push(digest);
-    if (this.#letGo.length > 1) return;
+    const first = this.#letGo.length === 0;
+    this.#letGo.push(...digests);
+    if (!first) return;
     const told = Promise.resolve().then(() => {
-      const digests = this.#letGo;
+      const all = this.#letGo;
       this.#letGo = [];
-      return this.#runner.run(perform('remove-blob-bytes', { digests }), { cause });
+      return this.#runner.run(perform('remove-blob-bytes', { digests: all }), { cause });
     });
     this.#track("remove blobs' bytes", told);
   }

@@ -1,6 +1,7 @@
 import type { Subject } from '../domain/envelope.ts';
 import type { Fact } from '../domain/event.ts';
 import type { ContainerId, Namespace } from '../domain/identity.ts';
+import { thingsOf } from '../domain/let-go.ts';
 import type { LogQuery } from '../domain/log-query.ts';
 import { Rejection } from '../domain/rejection.ts';
 import { type DomainEvent, definitionOf, eventTables, type World } from '../domain/world.ts';
@@ -78,7 +79,7 @@ const table = (
   named: readonly Subject[],
 ): FilterTable<Fact<DomainEvent>> => ({
   type: ofType,
-  subject: (value) => (event) => event.subject === value,
+  subject: (value) => (event) => event.subject === value || thingsOf(event).some((one) => one === value),
   container: ofContainer(world, namespace, named),
   image: ofImage,
   namespace: (value) => (event) => 'namespace' in event.data && event.data.namespace === value,

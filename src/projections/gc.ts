@@ -1,5 +1,6 @@
+import { mostCollected } from '../domain/content.ts';
 import type { Subject } from '../domain/envelope.ts';
-import type { Position, Timestamp } from '../domain/identity.ts';
+import type { Namespace, Position, Timestamp } from '../domain/identity.ts';
 import type { Command } from '../domain/world.ts';
 import {
   type Collectable,
@@ -16,8 +17,10 @@ import {
 export type Garbage = Collectable & { readonly freedBy?: Position };
 
 export interface CollectOptions {
-  /** Stop at so many. */
+  /** Stop at so many, or at what has cost so much. */
   readonly limit?: number;
+  /** What removing one costs; 1 when absent. */
+  readonly costOf?: (found: Garbage) => number;
   /** Also give up writes of content that began before this and that no lease holds; none when absent. */
   readonly ingestsBefore?: Timestamp;
   /** What is kept for its own sake up to a time is free from then on; the beginning of time when absent. */
@@ -40,7 +43,11 @@ const garbageOf = (
   if (!thing || isRootAt(now)(node)) return undefined;
   if (thing.kind === 'ingest' && thing.startedAt >= ingestsBefore) return undefined;
   const freedBy = later(node.lost, cutOffBy);
-  return freedBy === undefined ? thing : { ...thing, freedBy };
+  if (freedBy === undefined) return thing;
+  if (thing.kind !== 'blob') return { ...thing, freedBy };
+  // A whole literal for what most are.
+  const { kind, namespace, digest } = thing;
+  return { kind, namespace, digest, freedBy };
 };
 
 /** A thing that is only held alone stays, but keeps nothing: the graph without what it keeps others by. */
@@ -95,8 +102,9 @@ const childrenFirst = (graph: ReferenceGraph, dead: Circle): readonly Subject[] 
  * still names it (but for circles). Costs what the garbage costs, not what the store holds.
  */
 export const collectable = (graph: ReferenceGraph, options: CollectOptions = {}): readonly Garbage[] => {
-  const { limit = Number.POSITIVE_INFINITY, now = 0 as Timestamp } = options;
+  const { limit = Number.POSITIVE_INFINITY, costOf = () => 1, now = 0 as Timestamp } = options;
   const garbage: Garbage[] = [];
+  let cost = 0;
   let rest = graph;
   let circle: Circle = new Map();
   let queue: Subject[] = [];
@@ -111,7 +119,8 @@ export const collectable = (graph: ReferenceGraph, options: CollectOptions = {})
     if (rest.pins.has(subject)) {
       rest = cutOff(rest, subject, found.freedBy);
     } else {
-      if (garbage.length >= limit) return false;
+      if (cost >= limit) return false;
+      cost += costOf(found);
       garbage.push(found);
       // Most keep nothing: without them nothing else is any other than before.
       if (once && kept?.size === 0) return true;
@@ -130,25 +139,64 @@ export const collectable = (graph: ReferenceGraph, options: CollectOptions = {})
   return garbage;
 };
 
-/**
- * The commands that remove garbage, each with what freed it. They hold only in the world that the garbage was found in:
- * decide them before any other command changes it.
- */
-export const removalCommands = (garbage: readonly Garbage[]): readonly Command[] =>
-  garbage.map((found): Command => {
-    const { freedBy } = found;
-    const cause =
-      freedBy === undefined ? { by: 'gc' as const } : { by: 'gc' as const, freedBy: String(freedBy) };
-    switch (found.kind) {
-      case 'blob':
-        return { type: 'remove-blob', namespace: found.namespace, digest: found.digest, cause };
-      case 'snapshot': {
-        const { namespace, snapshotter, key } = found;
-        return { type: 'remove-snapshot', namespace, snapshotter, key, cause };
-      }
-      case 'ingest':
-        return { type: 'abort-ingest', namespace: found.namespace, ref: found.ref, cause };
-      default:
-        return found satisfies never;
+type FreeBlob = Extract<Garbage, { kind: 'blob' }>;
+
+/** So many blobs of a namespace get an event each, which is plainest to read; more of them share events. */
+const fewBlobs = 8;
+
+/** Blobs that go together, by their namespace. */
+const crowds = (garbage: readonly Garbage[]): ReadonlyMap<Namespace, readonly FreeBlob[]> => {
+  const blobs = new Map<Namespace, FreeBlob[]>();
+  for (const found of garbage) {
+    if (found.kind !== 'blob') continue;
+    const others = blobs.get(found.namespace);
+    if (others === undefined) blobs.set(found.namespace, [found]);
+    else others.push(found);
+  }
+  for (const [namespace, some] of blobs) if (some.length <= fewBlobs) blobs.delete(namespace);
+  return blobs;
+};
+
+const collections = (namespace: Namespace, blobs: readonly FreeBlob[]): readonly Command[] => {
+  const commands: Command[] = [];
+  for (let at = 0; at < blobs.length; at += mostCollected) {
+    const some = blobs.slice(at, at + mostCollected).map(({ digest, freedBy }) =>
+      // Whole literals, since there are thousands.
+      freedBy === undefined ? { digest } : { digest, freedBy: String(freedBy) },
+    );
+    commands.push({ type: 'collect-blobs', namespace, blobs: some });
+  }
+  return commands;
+};
+
+const removal = (found: Garbage): Command => {
+  const { freedBy } = found;
+  const cause =
+    freedBy === undefined ? { by: 'gc' as const } : { by: 'gc' as const, freedBy: String(freedBy) };
+  switch (found.kind) {
+    case 'blob':
+      return { type: 'remove-blob', namespace: found.namespace, digest: found.digest, cause };
+    case 'snapshot': {
+      const { namespace, snapshotter, key } = found;
+      return { type: 'remove-snapshot', namespace, snapshotter, key, cause };
     }
-  });
+    case 'ingest':
+      return { type: 'abort-ingest', namespace: found.namespace, ref: found.ref, cause };
+    default:
+      return found satisfies never;
+  }
+};
+
+/**
+ * The commands that remove garbage, each with what freed it; many blobs of a namespace go by one, for which it does not
+ * matter what goes before them. They hold only in the world that the garbage was found in: decide them before any other
+ * command changes it.
+ */
+export const removalCommands = (garbage: readonly Garbage[]): readonly Command[] => {
+  const together = crowds(garbage);
+  const rest = garbage.filter((found) => found.kind !== 'blob' || !together.has(found.namespace));
+  return [
+    ...[...together].flatMap(([namespace, blobs]) => collections(namespace, blobs)),
+    ...rest.map(removal),
+  ];
+};

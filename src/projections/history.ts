@@ -50,6 +50,11 @@ const sentences: Sentences = {
   'blob-removed': ({ size, lastHolder, cause }) =>
     `content removed${because(cause)}${lastHolder ? `, ${bytes(size)} freed` : ', bytes still held by another namespace'}`,
 
+  'blobs-collected': ({ blobs }) => {
+    const freed = blobs.reduce((sum, { size, lastHolder }) => sum + (lastHolder ? size : 0), 0);
+    return `${blobs.length} blob${blobs.length === 1 ? '' : 's'} removed, which nothing kept${freedTogether(blobs)}, ${bytes(freed)} freed`;
+  },
+
   'image-created': ({ name, target }) => `image ${name} created, points at ${target.digest}`,
   'image-updated': ({ name, target }) => `image ${name} updated, points at ${target.digest}`,
   'image-removed': ({ name, target }) => `image ${name} removed, pointed at ${target.digest}`,
@@ -144,6 +149,13 @@ const sentences: Sentences = {
   'signing-key-rotated': ({ from, to }) => `signing key rotated from ${from} to ${to}`,
   'signing-stopped': ({ what, detail }) => `heads of the log are no longer signed (${what}): ${detail}`,
   'signing-key-replaced': ({ from, to }) => `signing began anew: ${to} in place of ${from}`,
+};
+
+/** The events that freed things which went together, as long as they are few. */
+const freedTogether = (gone: readonly { readonly freedBy?: string | undefined }[]): string => {
+  const events = [...new Set(gone.flatMap(({ freedBy }) => freedBy ?? []))];
+  if (events.length === 0 || events.length > 4) return '';
+  return ` (freed by event${events.length === 1 ? '' : 's'} ${events.join(', ')})`;
 };
 
 const signalWords = (signal: number): string => {

@@ -359,6 +359,13 @@ export const put = (
   return draft;
 };
 
+/** Takes nodes away that keep nothing; what they are kept by stays. */
+export const removeBare = (graph: ReferenceGraph, subjects: readonly Subject[]): ReferenceGraph => {
+  const gone = new Map(subjects.map((subject) => [subject, undefined] as const));
+  const { nodes, free, suspects } = graph;
+  return { ...graph, nodes: nodes.with(gone), free: free.with(gone), suspects: suspects.with(gone) };
+};
+
 /** Takes a node away and with it all that it keeps others by. Edges to it stay, for it may come back. */
 export const remove = (graph: ReferenceGraph, subject: Subject, at: Position | undefined): ReferenceGraph => {
   const node = graph.nodes.get(subject);

@@ -31,6 +31,7 @@ import {
   type NewNode,
   pinsOf,
   type ReferenceGraph,
+  removeBare,
   standsLess,
 } from './reference-graph.ts';
 import { isNamed, standingOf } from './standing.ts';
@@ -256,6 +257,19 @@ const commitIngest = (state: References, event: EventOf<'blob-committed'>): Refe
   return ref === undefined ? state : remove(state, ingestSubject(namespace, ref), event.position);
 };
 
+const collected = (state: References, { data, position }: EventOf<'blobs-collected'>): References => {
+  const { namespace, blobs } = data;
+  const bare: Subject[] = [];
+  let next = state;
+  for (const { digest, freedBy } of blobs) {
+    const subject = blobSubject(namespace, digest);
+    const node = next.nodes.get(subject);
+    if (node?.out.size === 0 && node.back === undefined) bare.push(subject);
+    else next = remove(next, subject, freeing({ by: 'gc', freedBy }, position));
+  }
+  return removeBare(next, bare);
+};
+
 /** The references after an event; events about other things change nothing. */
 export const evolveReferences = (state: References, event: Fact<DomainEvent>): References => {
   const { position } = event;
@@ -277,6 +291,8 @@ export const evolveReferences = (state: References, event: Fact<DomainEvent>): R
       return putBlob(commitIngest(state, event), event);
     case 'blob-labelled':
       return state.nodes.has(subjectOf(event)) ? putBlob(state, event) : state;
+    case 'blobs-collected':
+      return collected(state, event);
     case 'blob-removed':
     case 'snapshot-removed':
       return remove(state, subjectOf(event), freeing(event.data.cause, position));

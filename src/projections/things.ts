@@ -6,6 +6,7 @@ import type { Fact } from '../domain/event.ts';
 import type { Namespace } from '../domain/identity.ts';
 import { imageSubject } from '../domain/images.ts';
 import { leaseSubject } from '../domain/leases.ts';
+import { thingsOf as thingsOfEvent } from '../domain/let-go.ts';
 import type { LogQuery } from '../domain/log-query.ts';
 import { Rejection } from '../domain/rejection.ts';
 import { sandboxSubject } from '../domain/sandboxes.ts';
@@ -115,7 +116,7 @@ const ownSnapshotter = 'overlayfs';
 
 /**
  * How to find things that are gone: what to ask the log for, one query after the other until one finds something. What
- * they find must still pass {@link matchesRemoved}.
+ * they find must still be looked through by {@link removedSubjects}.
  */
 export const queriesForRemoved = (world: World, namespace: Namespace, text: string): readonly LogQuery[] => {
   const snapshotters = new Set<string>([ownSnapshotter]);
@@ -147,10 +148,10 @@ export const queriesForRemoved = (world: World, namespace: Namespace, text: stri
 };
 
 /**
- * Whether an event is about something that a text may have meant and that is gone. A container's name is in its first and
+ * The subjects of an event that a text may have meant and that are gone. A container's name is in its first and
  * last event only, and a snapshot's name in its commit: look for subjects first, then for the events of those.
  */
-export const matchesRemoved = (text: string): ((event: Fact<DomainEvent>) => boolean) => {
+export const removedSubjects = (text: string): ((event: Fact<DomainEvent>) => readonly Subject[]) => {
   const image = fullName(text);
   const long = text.length >= SHORTEST_START;
   const fits = (subject: Subject): boolean => {
@@ -160,10 +161,13 @@ export const matchesRemoved = (text: string): ((event: Fact<DomainEvent>) => boo
     return startsDigest(text, tailOf(subject)) || (subject.startsWith('container/') && id.startsWith(text));
   };
   return (event) => {
-    if (event.subject === text || fits(event.subject)) return true;
-    if (event.type === 'container-created' || event.type === 'container-removed') {
-      return event.data.name === text;
-    }
-    return event.type === 'snapshot-committed' && event.data.name === text;
+    const named = thingsOfEvent(event).filter((subject) => subject === text || fits(subject));
+    return named.length > 0 || nameGivenBy(event) !== text ? named : [event.subject];
   };
 };
+
+/** The name that an event gives the thing that it is about. */
+const nameGivenBy = ({ type, data }: DomainEvent): string | undefined =>
+  type === 'container-created' || type === 'container-removed' || type === 'snapshot-committed'
+    ? data.name
+    : undefined;

@@ -1,3 +1,4 @@
+import { blobSubject } from '../domain/content.ts';
 import type { Subject } from '../domain/envelope.ts';
 import type { Fact } from '../domain/event.ts';
 import type { Position } from '../domain/identity.ts';
@@ -32,8 +33,15 @@ export const why = (references: References, subject: Subject): Why => {
   };
 };
 
-const removals = (event: Fact<DomainEvent>): readonly Position[] | undefined => {
+type Subjects = ReadonlySet<Subject>;
+
+const removals = (event: Fact<DomainEvent>, of: Subjects): readonly Position[] | undefined => {
   switch (event.type) {
+    case 'blobs-collected': {
+      const { namespace, blobs } = event.data;
+      const freed = blobs.find(({ digest }) => of.has(blobSubject(namespace, digest)))?.freedBy;
+      return freed === undefined ? [event.position] : [BigInt(freed) as Position, event.position];
+    }
     case 'blob-removed':
     case 'snapshot-removed':
     case 'ingest-aborted':
@@ -54,12 +62,16 @@ const removals = (event: Fact<DomainEvent>): readonly Position[] | undefined => 
 /**
  * Positions of the events to show for a thing that is gone: what freed it, then its removal.
  * @param history the thing's events, oldest first
+ * @param of what it is called in them
  * @returns ascending; none where it was never removed, or was made again since
  */
-export const freeingPositions = (history: readonly Fact<DomainEvent>[]): readonly Position[] => {
+export const freeingPositions = (
+  history: readonly Fact<DomainEvent>[],
+  of: Subjects,
+): readonly Position[] => {
   let positions: readonly Position[] = [];
   for (const event of history) {
-    const removed = removals(event);
+    const removed = removals(event, of);
     if (removed) positions = removed;
     else if (isMaking(event)) positions = [];
   }

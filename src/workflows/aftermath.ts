@@ -1,5 +1,6 @@
 import type { Fact } from '../domain/event.ts';
 import type { Digest } from '../domain/identity.ts';
+import { blobsLetGo } from '../domain/let-go.ts';
 import type { DomainEvent } from '../domain/world.ts';
 import { perform, type Workflow } from './steps.ts';
 
@@ -18,9 +19,9 @@ export const aftermathOf = (event: Fact<DomainEvent>): Workflow<void> | undefine
   }
 };
 
-/** The blob whose bytes nobody holds any more after an event: those of many go together, by `remove-blob-bytes`. */
-export const bytesLetGo = ({ type, data }: Fact<DomainEvent>): Digest | undefined =>
-  type === 'blob-removed' && data.lastHolder ? data.digest : undefined;
+/** The blobs whose bytes nobody holds any more after an event: those of many go together, by `remove-blob-bytes`. */
+export const bytesLetGo = (event: Fact<DomainEvent>): readonly Digest[] =>
+  blobsLetGo(event).flatMap(({ digest, lastHolder }) => (lastHolder ? [digest] : []));
 
 /**
  * Whether an event takes something away that may have kept other things, so that collecting is worth while. Labels are

@@ -32,6 +32,11 @@ export const varied = (n: number): Envelope => {
       meta,
     };
   }
+  if (n === 33) {
+    const blobs = [1, 0].map((digit) => ({ digest: `sha256:${digit}`, size: 1, lastHolder: true }));
+    const data = { namespace: 'other', blobs };
+    return { ...plain, type: 'blobs-collected', subject: 'namespace/other/other' as Subject, data, meta };
+  }
   return { ...plain, type: n % 2 === 0 ? 'test.even' : 'test.odd', subject: subjectAt(n), meta };
 };
 
@@ -55,6 +60,8 @@ const asked: readonly LogQuery[] = [
   { prefixes: ['container/default/id-'] },
   { prefixes: ['container/default/web'] },
   { prefixes: ['cont'] },
+  { subjects: ['blob/other/sha256:1' as Subject] },
+  { prefixes: ['blob/other/sha256:0'] },
   { prefixes: ['blob/other/', 'container/default/id-1'], subjects: [subjectAt(2)] },
   { types: ['test.odd', 'container-created'] },
   { namespaces: ['other' as Namespace] },

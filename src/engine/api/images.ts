@@ -1,6 +1,7 @@
 import type { Descriptor, Digest, Namespace } from '../../domain/identity.ts';
 import { familiarName, ImageReference, imageNameOf } from '../../domain/image-reference.ts';
 import type { Image } from '../../domain/images.ts';
+import { blobsLetGo } from '../../domain/let-go.ts';
 import { documentLimit, ImageConfig, ImageManifest } from '../../domain/oci-image.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { World } from '../../domain/world.ts';
@@ -125,6 +126,6 @@ const remove = async (
     ...call.cause,
     ...(causation === undefined ? {} : { causation }),
   });
-  const deleted = freed.flatMap((fact) => (fact.type === 'blob-removed' ? [fact.data.digest] : []));
+  const deleted = freed.flatMap(blobsLetGo).map(({ digest }) => digest);
   return { untagged: [familiarName(image.name)], deleted };
 };

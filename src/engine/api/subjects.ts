@@ -3,7 +3,7 @@ import type { Fact } from '../../domain/event.ts';
 import type { Namespace } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { DomainEvent, World } from '../../domain/world.ts';
-import { matchesRemoved, queriesForRemoved, resolveThing } from '../../projections/things.ts';
+import { queriesForRemoved, removedSubjects, resolveThing } from '../../projections/things.ts';
 import { factOf } from '../ledger.ts';
 import type { LogRange } from '../ports/log.ts';
 import { type Engine, orThrow } from './engine.ts';
@@ -27,11 +27,11 @@ export const subjectsIn = async (
 ): Promise<ReadonlySet<Subject>> => {
   const here = orThrow(resolveThing(world, namespace, thing));
   if (here.length > 0) return new Set(here);
-  const matches = matchesRemoved(thing);
+  const meant = removedSubjects(thing);
   for (const where of queriesForRemoved(world, namespace, thing)) {
     const gone = new Set<Subject>();
     for await (const fact of factsIn(engine, { to: world.position, where })) {
-      if (matches(fact)) gone.add(fact.subject);
+      for (const subject of meant(fact)) gone.add(subject);
     }
     if (gone.size > 0) return gone;
   }

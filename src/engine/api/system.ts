@@ -1,5 +1,6 @@
 import type { Fact } from '../../domain/event.ts';
 import type { Namespace, Timestamp } from '../../domain/identity.ts';
+import { blobsLetGo, thingsOf } from '../../domain/let-go.ts';
 import type { PersistentMap } from '../../domain/persistent-map.ts';
 import { isRunning } from '../../domain/tasks.ts';
 import type { DomainEvent, World } from '../../domain/world.ts';
@@ -35,12 +36,10 @@ export const systemApi = (engine: Engine): SystemApi => {
 };
 
 const collectedOf = (facts: readonly Fact<DomainEvent>[]): Collected => {
-  const sizes = facts.map((fact) =>
-    fact.type === 'blob-removed' && fact.data.lastHolder ? fact.data.size : 0,
-  );
+  const freed = facts.flatMap(blobsLetGo).filter(({ lastHolder }) => lastHolder);
   return {
-    removed: facts.map(({ subject }) => subject),
-    freedBytes: sizes.reduce((sum, size) => sum + size, 0),
+    removed: facts.flatMap(thingsOf),
+    freedBytes: freed.reduce((sum, { size }) => sum + size, 0),
   };
 };
 

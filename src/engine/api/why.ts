@@ -32,7 +32,7 @@ export const tellWhy = async (
   const own: Fact<DomainEvent>[] = [];
   const range = { to: world.position, where: { subjects: [...subjects] } };
   for await (const fact of factsIn(engine, range)) own.push(fact);
-  return { subject, kept, path, freed: await toldAt(engine, freeingPositions(own)) };
+  return { subject, kept, path, freed: await toldAt(engine, freeingPositions(own, subjects)) };
 };
 
 /** The events at some positions, as far as the log still has them. */

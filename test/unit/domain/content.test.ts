@@ -133,6 +133,40 @@ describe('a blob', () => {
         data: { namespace, digest: d1, size: 10, lastHolder: false, cause },
       });
   });
+  it('goes with many others by one event, each with what freed it', () => {
+    given(committed, elsewhere, {
+      type: 'blob-committed',
+      data: { namespace, digest: digest(2), size: 5, labels: {} },
+    })
+      .when({
+        type: 'collect-blobs',
+        namespace,
+        blobs: [{ digest: d1, freedBy: '7' }, { digest: digest(2) }],
+      })
+      .thenHappens({
+        type: 'blobs-collected',
+        data: {
+          namespace,
+          blobs: [
+            { digest: d1, size: 10, lastHolder: false, freedBy: '7' },
+            { digest: digest(2), size: 5, lastHolder: true },
+          ],
+        },
+      });
+  });
+  it('is collected once where it is named twice', () => {
+    given(committed)
+      .when({ type: 'collect-blobs', namespace, blobs: [{ digest: d1 }, { digest: d1 }] })
+      .thenHappens({
+        type: 'blobs-collected',
+        data: { namespace, blobs: [{ digest: d1, size: 10, lastHolder: true }] },
+      });
+  });
+  it('must be there to be collected', () => {
+    given(committed)
+      .when({ type: 'collect-blobs', namespace, blobs: [{ digest: d1 }, { digest: digest(2) }] })
+      .thenRefused('not-found', /content sha256:0+2 does not exist in namespace 'default'/);
+  });
   it('frees its bytes when the other namespace has let go', () => {
     const removed = { namespace: 'other', digest: d1, size: 10, lastHolder: false, cause };
     given(committed, elsewhere, { type: 'blob-removed', data: removed })

@@ -33,6 +33,17 @@ describe('a map that one fold owns', () => {
     );
   });
 
+  it('takes many changes at once', () => {
+    const first = own(PersistentMap.from([...'abc'].map((at, n) => [at, n] as const)));
+    const second = first.with(new Map([...'bx'].map((at) => [at, at === 'x' ? 7 : undefined] as const)));
+    expect(() => first.get('a')).toThrow('after it had been changed');
+    expect(sorted(given(second))).toEqual([
+      ['a', 0],
+      ['c', 2],
+      ['x', 7],
+    ]);
+  });
+
   it('is used up by a change, and by being given away', () => {
     const first = own(PersistentMap.from([['a', 1]]));
     const second = first.set('b', 2);

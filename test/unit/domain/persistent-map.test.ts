@@ -38,6 +38,9 @@ const changesOf = (key: fc.Arbitrary<string>): fc.Arbitrary<readonly Change[]> =
     { maxLength: 120 },
   );
 
+const tidied = (key: string, value: number | undefined): Change =>
+  value === undefined ? { key } : { key, value };
+
 /** The hash of the map (FNV-1a with a final mix), to find keys that collide. */
 const hash = (key: string): number => {
   let found = 0x811c9dc5;
@@ -84,6 +87,32 @@ describe('a persistent map', () => {
         same(applied(changes), pairs);
       }),
     );
+  });
+
+  it('takes many changes at once as it takes them one by one, and leaves the map it came from as it was', () => {
+    const any = fc.oneof(
+      fc.constantFrom(...pairs, 'web', 'db'),
+      fc.integer({ min: 0, max: 60 }).map(String),
+      fc.string({ maxLength: 3 }),
+    );
+    fc.assert(
+      fc.property(changesOf(any), changesOf(any), (before, changes) => {
+        const { model, map } = applied(before);
+        const last = new Map(changes.map(({ key, value }) => [key, value] as const));
+        const all = map.with(last);
+        const one = applied([...before, ...[...last].map(([key, value]) => tidied(key, value))]);
+        same({ model: one.model, map: all }, [...last.keys()]);
+        expect([...all]).toEqual([...one.map]);
+        same({ model, map }, [...last.keys()]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is the same map after changes that change nothing', () => {
+    const map = PersistentMap.from([...'abcdefgh'].map((key, n) => [key, n] as const));
+    expect(map.with(new Map())).toBe(map);
+    expect(map.with(new Map([...'xyz'].map((key) => [key, undefined] as const)))).toBe(map);
   });
 
   it('leaves the map it came from as it was', () => {

@@ -47,6 +47,16 @@ describe('a supervisor', () => {
     expect(errors).toEqual([]);
   });
 
+  it('has the bytes of all blobs that were collected together removed together', async () => {
+    const { ledger, supervisor, removed, commit } = await open();
+    await ledger.dispatch(commit(here), cause);
+    if (here === undefined) throw new Error('no namespace');
+    const blobs = digests.map((digest) => ({ digest }));
+    await ledger.dispatch([{ type: 'collect-blobs', namespace: here, blobs }], cause);
+    await supervisor.stop();
+    expect(removed).toEqual([digests]);
+  });
+
   it('leaves bytes alone that another namespace holds', async () => {
     const { ledger, supervisor, removed, commit, remove } = await open();
     await ledger.dispatch([...commit(here), ...commit(there)], cause);

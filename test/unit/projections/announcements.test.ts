@@ -152,6 +152,8 @@ it.each<[Row, Announcement | undefined]>([
     ['image-created', { ...task, name: 'busybox', labels: { a: '1' } }],
     { topic: '/images/create', event: { name: 'busybox', labels: { a: '1' } } },
   ],
+  // containerd tells nothing of content that a collection removes.
+  [['blobs-collected', { namespace: 'default', blobs: [{ digest: 'sha256:ab' }] }], undefined],
   [['blob-removed', { digest: 'sha256:ab' }], { topic: '/content/delete', event: { digest: 'sha256:ab' } }],
   [
     ['snapshot-prepared', { key: 'k', kind: 'active', parent: 'p' }],

@@ -40,6 +40,26 @@ describe('a line of history', () => {
     ],
     [
       {
+        type: 'blobs-collected',
+        data: {
+          namespace: 'x',
+          blobs: [
+            { digest: d, size: 5, lastHolder: true, freedBy: '7' },
+            { digest: d, size: 6, lastHolder: false, freedBy: '9' },
+          ],
+        },
+      },
+      '2 blobs removed, which nothing kept (freed by events 7, 9), 5 bytes freed',
+    ],
+    [
+      {
+        type: 'blobs-collected',
+        data: { namespace: 'x', blobs: [{ digest: d, size: 5, lastHolder: true }] },
+      },
+      '1 blob removed, which nothing kept, 5 bytes freed',
+    ],
+    [
+      {
         type: 'ingest-aborted',
         data: { namespace: 'x', ref: 'r', cause: { by: 'recovery', because: 'gone' } },
       },

@@ -347,12 +347,12 @@ describe('the events that freed a thing', () => {
     data: { namespace: ns, digest: layer, size: 10, lastHolder: true, cause: { by: 'gc', freedBy: '1' } },
   };
   it('are the one that freed it and its removal', () => {
-    expect(freeingPositions(log(blob(layer), untagged, freedByGc))).toEqual([1n, 2n]);
+    expect(freeingPositions(log(blob(layer), untagged, freedByGc), new Set())).toEqual([1n, 2n]);
   });
   it('are its removal alone where somebody asked for that', () => {
-    expect(freeingPositions(log(...ran, removed))).toEqual([13n]);
+    expect(freeingPositions(log(...ran, removed), new Set())).toEqual([13n]);
   });
   it('are none for what was made again', () => {
-    expect(freeingPositions(log(blob(layer), untagged, freedByGc, blob(layer)))).toEqual([]);
+    expect(freeingPositions(log(blob(layer), untagged, freedByGc, blob(layer)), new Set())).toEqual([]);
   });
 });

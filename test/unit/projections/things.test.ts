@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { containerEvents } from '../../../src/domain/containers.ts';
 import { Namespace } from '../../../src/domain/identity.ts';
 import { type LogQuery, matchesQuery } from '../../../src/domain/log-query.ts';
-import { matchesRemoved, queriesForRemoved, resolveThing } from '../../../src/projections/things.ts';
+import { queriesForRemoved, removedSubjects, resolveThing } from '../../../src/projections/things.ts';
 import { type EventInput, log, worldOf } from '../../support/given.ts';
 
 const ns = Namespace.parse('default');
@@ -84,12 +84,21 @@ describe('a thing that is gone is found in the log by', () => {
         labels: {},
       },
     },
+    {
+      type: 'blobs-collected',
+      data: {
+        namespace: 'default',
+        blobs: ['4b', '4c'].map((one) => ({ digest: hex(one), size: 1, lastHolder: true })),
+      },
+    },
   );
   /** What the first query with an answer finds. */
   const foundBy = (queries: readonly LogQuery[], text: string): number[] => {
-    const matches = matchesRemoved(text);
+    const meant = removedSubjects(text);
     const answers = queries.map((query) =>
-      gone.flatMap((fact, at) => (matchesQuery(query, { ...fact, version: 1 }) && matches(fact) ? [at] : [])),
+      gone.flatMap((fact, at) =>
+        matchesQuery(query, { ...fact, version: 1 }) && meant(fact).length > 0 ? [at] : [],
+      ),
     );
     return answers.find(({ length }) => length > 0) ?? [];
   };
@@ -106,10 +115,15 @@ describe('a thing that is gone is found in the log by', () => {
     [hex('9a'), [13]],
     ['extract 1', [3, 13]],
     ['pull-1', [8]],
+    [hex('4c'), [14]],
+    ['4b00', [14]],
   ])('%s', (text, positions) => {
-    const matches = matchesRemoved(text);
-    expect(gone.flatMap((fact, at) => (matches(fact) ? [at] : []))).toEqual(positions);
+    const meant = removedSubjects(text);
+    expect(gone.flatMap((fact, at) => (meant(fact).length > 0 ? [at] : []))).toEqual(positions);
     expect(foundBy(queriesForRemoved(world, ns, text), text)).toEqual(positions);
+  });
+  it('the blob alone that a collection of many names with it', () => {
+    expect(gone.flatMap(removedSubjects('4b00'))).toEqual([`blob/default/${hex('4b')}`]);
   });
   it('in its own namespace only', () => {
     expect(foundBy(queriesForRemoved(world, Namespace.parse('other'), 'web'), 'web')).toEqual([]);

@@ -235,8 +235,8 @@ const reaction = (fact: Fact<DomainEvent>): Workflow<unknown> | undefined =>
     ? cleanUp(fact.data)
     : (aftermathOf(fact) ?? bytesRemoved(fact));
 const bytesRemoved = (fact: Fact<DomainEvent>): Workflow<unknown> | undefined => {
-  const digest = bytesLetGo(fact);
-  return digest === undefined ? undefined : perform('remove-blob-bytes', { digests: [digest] });
+  const digests = bytesLetGo(fact);
+  return digests.length === 0 ? undefined : perform('remove-blob-bytes', { digests });
 };
 
 /** Applies every repair, and what follows from its events. */

@@ -37,6 +37,7 @@ export const activities = {
   'blob-committed': create,
   'blob-labelled': update,
   'blob-removed': remove,
+  'blobs-collected': remove,
 
   'image-created': create,
   'image-updated': update,

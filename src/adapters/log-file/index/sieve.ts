@@ -83,10 +83,10 @@ const ofSubjects = ({ subjects, prefixes }: LogQuery): readonly Needle[] | undef
     underNames(member('subject', subject), nameIn(subject), '"'),
   );
   for (const prefix of prefixes ?? []) {
-    const name = nameIn(prefix);
+    const named = nameIn(prefix);
     // So short that any name of a kind could follow.
-    if (name === undefined && mayGiveName(prefix)) return undefined;
-    needles.push(...underNames(begun('subject', prefix), name, ''));
+    if (named === undefined && mayGiveName(prefix)) return undefined;
+    needles.push(...underNames(begun('subject', prefix), named, ''));
   }
   return needles;
 };
@@ -96,26 +96,37 @@ const END_CHARACTERS = 6;
 
 /**
  * @param whole the member with the subject
- * @param name what the subject ends with, where that may be the value of a `name`
+ * @param named what the subject ends with, where that may be the value of a field
  * @param end what follows the name
  */
-const underNames = (whole: string, name: string | undefined, end: string): readonly Needle[] => {
-  if (name === undefined) return [plain(whole)];
-  const text = `${JSON.stringify(name).slice(1, -1)}${end}`;
-  const named = begun('name', '');
-  if (text.length < END_CHARACTERS) return [plain(whole), plain(`${named}${text}`)];
-  return [behind(text, [whole.slice(0, -text.length), named])];
+const underNames = (whole: string, named: Named | undefined, end: string): readonly Needle[] => {
+  if (named === undefined) return [plain(whole)];
+  const text = `${JSON.stringify(named.value).slice(1, -1)}${end}`;
+  const field = begun(named.field, '');
+  if (text.length < END_CHARACTERS) return [plain(whole), plain(`${field}${text}`)];
+  return [behind(text, [whole.slice(0, -text.length), field])];
 };
 
-/** How many parts stand before the name, in the subjects that `subjectsOf` makes of names. */
-const partsBeforeName = { container: 2, snapshot: 3 };
+/** The subjects that `subjectsOf` makes of data: of which field, and how many parts stand before its value. */
+const madeOf = {
+  container: { field: 'name', before: 2 },
+  snapshot: { field: 'name', before: 3 },
+  blob: { field: 'digest', before: 2 },
+} as const;
 
 const mayGiveName = (prefix: string): boolean =>
-  Object.keys(partsBeforeName).some((kind) => `${kind}/`.startsWith(prefix) || prefix.startsWith(`${kind}/`));
+  Object.keys(madeOf).some((kind) => `${kind}/`.startsWith(prefix) || prefix.startsWith(`${kind}/`));
 
-/** What a name begins with where a subject, made of it, begins so. */
-const nameIn = (start: Subject | string): string | undefined => {
-  const parts = start.split('/');
-  const before = parts[0] === 'container' || parts[0] === 'snapshot' ? partsBeforeName[parts[0]] : undefined;
-  return before === undefined || parts.length <= before ? undefined : parts.slice(before).join('/');
+/** A field of an event's data, and what its value is or begins with. */
+interface Named {
+  readonly field: string;
+  readonly value: string;
+}
+
+/** What stands in data where a subject, made of it, begins so. */
+const nameIn = (start: Subject | string): Named | undefined => {
+  const [kind = '', ...rest] = start.split('/');
+  if (kind !== 'container' && kind !== 'snapshot' && kind !== 'blob') return undefined;
+  const { field, before } = madeOf[kind];
+  return rest.length < before ? undefined : { field, value: rest.slice(before - 1).join('/') };
 };

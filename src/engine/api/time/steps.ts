@@ -1,6 +1,7 @@
 import type { Subject } from '../../../domain/envelope.ts';
 import type { Fact } from '../../../domain/event.ts';
 import { type Position, position } from '../../../domain/identity.ts';
+import { thingsOf } from '../../../domain/let-go.ts';
 import { Rejection } from '../../../domain/rejection.ts';
 import type { DomainEvent, World } from '../../../domain/world.ts';
 import { eventsChanging } from '../../../projections/blame.ts';
@@ -76,9 +77,11 @@ const changesOf = (
   before: World,
   after: World,
   subjects: ReadonlySet<Subject> | undefined,
-  { subject }: Fact<DomainEvent>,
+  fact: Fact<DomainEvent>,
 ): readonly FieldChange[] =>
-  [...(subjects ?? [subject])].flatMap((one) => fieldsBetween(stateOf(before, one), stateOf(after, one)));
+  [...(subjects ?? thingsOf(fact))].flatMap((one) =>
+    fieldsBetween(stateOf(before, one), stateOf(after, one)),
+  );
 
 async function* forward(walk: Walk): AsyncGenerator<Step> {
   const { engine, query, from, to, subjects, signal } = walk;
@@ -119,6 +122,10 @@ async function* backward(walk: Walk): AsyncGenerator<Step> {
   }
 }
 
+/** Which of the things an event is about, before any other that it is about. */
+const aboutIn = (fact: Fact<DomainEvent>, subjects: ReadonlySet<Subject> | undefined): Subject =>
+  thingsOf(fact).find((one) => subjects?.has(one)) ?? fact.subject;
+
 const stepOf = (
   before: World,
   after: World,
@@ -127,6 +134,6 @@ const stepOf = (
 ): Step => ({
   event: told(fact),
   // Where only the events of some things are folded, the world's own count of events is not that of the log.
-  state: { ...stateIn(after, subjects, fact.subject), at: position(fact.position + 1n) },
+  state: { ...stateIn(after, subjects, aboutIn(fact, subjects)), at: position(fact.position + 1n) },
   changes: changesOf(before, after, subjects, fact),
 });

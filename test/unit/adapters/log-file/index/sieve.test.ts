@@ -37,6 +37,24 @@ describe('searching bytes for the events of a query', () => {
     expect(found({ subjects: ['image/default/3f2a9c1be07d'] }, named('web'))).toEqual([]);
   });
 
+  it('finds a blob that is collected with others, by its digest and by how that begins', () => {
+    const digests = ['ab', 'cd', 'ef'].map((start) => `sha256:${start.padEnd(64, '0')}`);
+    const data = {
+      namespace: 'default',
+      blobs: digests.map((digest) => ({ digest, size: 1, lastHolder: true })),
+    };
+    const one = {
+      ...event(1),
+      type: 'blobs-collected',
+      subject: 'namespace/default/default',
+      data,
+    } as Envelope;
+    expect(found({ subjects: [`blob/default/${digests[1]}`] }, one)).toHaveLength(1);
+    expect(found({ prefixes: ['blob/default/sha256:ef0'] }, one)).toHaveLength(1);
+    expect(found({ subjects: [`blob/default/sha256:${'1'.repeat(64)}`] }, one)).toEqual([]);
+    expect(Sieve.of({ prefixes: ['blob/def'] })).toBeUndefined();
+  });
+
   it('never passes over an event that a query asks for', () => {
     const name = fc.oneof(
       fc.stringMatching(/^[a-c/"]{1,3}$/),
