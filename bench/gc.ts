@@ -1,5 +1,4 @@
-import { hash } from 'node:crypto';
-import { existsSync, mkdirSync, opendirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClock } from '../src/adapters/linux/clock.ts';
 import { createNames } from '../src/adapters/linux/names.ts';
@@ -11,6 +10,7 @@ import { daemonActor } from '../src/engine/origin.ts';
 import type { Logger } from '../src/engine/ports/logger.ts';
 import { Content, WriteAction } from '../src/gen/containerd/services/content/v1/content_pb.ts';
 import { Leases } from '../src/gen/containerd/services/leases/v1/leases_pb.ts';
+import { runProgram } from '../test/support/child.ts';
 import { startContainerd } from '../test/support/containerd.ts';
 import { connectBare } from './rig/bare-caller.ts';
 import type { Bench, Figure, Report } from './rig/figures.ts';
@@ -31,27 +31,20 @@ import { median } from './rig/statistics.ts';
 const namespace = 'bench';
 const writers = 8;
 
-/** A daemon that blobs are collected by. */
-interface Side {
-  readonly address: string;
-  /** Where the bytes of its blobs are. */
-  readonly blobs: string;
-}
-
-/** Writes blobs of some bytes each, all under one lease. */
-const writeBlobs = async ({ address }: Side, count: number, lease: string): Promise<void> => {
+/** Writes blobs through containerd's API, all under one lease. */
+const writeBlobs = async (address: string, { lease, bytes }: HeldBlobs): Promise<void> => {
   const holder = await connectBare(address, namespace);
   await holder.call(Leases.method.create, { id: lease });
   holder.close();
-  let left = count;
+  const left = [...bytes];
   const work = async (): Promise<void> => {
     const caller = await connectBare(address, namespace, lease);
-    while (left > 0) {
-      left -= 1;
-      const data = Buffer.from(`blob ${left} of ${lease}`);
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+      const [name, text] = next;
+      const data = Buffer.from(text);
       const total = BigInt(data.length);
-      const expected = `sha256:${hash('sha256', data, 'hex')}`;
-      const ref = `${lease}-${left}`;
+      const expected = `sha256:${name}`;
+      const ref = `${lease}-${name}`;
       await caller.call(Content.method.write, { action: WriteAction.COMMIT, ref, total, expected, data });
     }
     caller.close();
@@ -67,31 +60,25 @@ interface Freed {
 }
 
 /**
- * Ends a lease and waits until its bytes are gone; somebody writes meanwhile.
+ * Ends leases and waits until their bytes are gone; somebody writes meanwhile.
  * @param holds whether some of them are left
  */
-const freeBlobs = async (address: string, lease: string, holds: () => boolean): Promise<Freed> => {
+const freeBlobs = async (
+  address: string,
+  leases: readonly string[],
+  holds: () => boolean,
+): Promise<Freed> => {
   const caller = await connectBare(address, namespace);
   let over = false;
   const writing = writesOf(address, () => over);
   const started = performance.now();
-  await caller.call(Leases.method.delete, { id: lease, sync: true });
+  for (const id of leases) await caller.call(Leases.method.delete, { id, sync: id === leases.at(-1) });
   const answered = performance.now() - started;
   while (holds()) await new Promise((resolve) => setTimeout(resolve, 5));
   const gone = performance.now() - started;
   over = true;
   caller.close();
   return { answered, gone, writes: await writing };
-};
-
-/** Looks at no more than the first: a folder of thousands takes a while to read, which the servers would feel. */
-const holdsFiles = (folder: string): boolean => {
-  const opened = opendirSync(folder);
-  try {
-    return opened.readSync() !== null;
-  } finally {
-    opened.closeSync();
-  }
 };
 
 let written = 0;
@@ -109,22 +96,48 @@ const writesOf = async (address: string, over: () => boolean): Promise<readonly 
   return took;
 };
 
-/** 10,000 blobs that nothing keeps any more, in turns with containerd. */
+/** Where containerd keeps blobs, below its root. */
+const peerBlobs = join('io.containerd.content.v1.content', 'blobs', 'sha256');
+
+/**
+ * What a containerd has after its clients wrote blobs under leases. Only it can write its database: in memory, where its syncs
+ * cost nothing, and then copied.
+ * @param directory that one is going to be started below
+ */
+const preparePeer = (directory: string, garbage: readonly HeldBlobs[]): Promise<void> =>
+  withScratch('tmpfs', async ({ disk: memory }) => {
+    const { address, stop } = await startContainerd(join(memory, 'peer'));
+    try {
+      for (const held of garbage) await writeBlobs(address, held);
+    } finally {
+      await stop();
+    }
+    mkdirSync(directory, { recursive: true });
+    await runProgram('cp', ['-a', join(memory, 'peer', 'root'), directory]);
+  });
+
+/** 10,000 blobs that nothing keeps any more, in turns with containerd; those of later rounds are there from the beginning. */
 const besideContainerd = async (disk: string, rounds: number, blobs: number): Promise<readonly Figure[]> => {
-  const containerd = await startContainerd(join(disk, 'peer'));
-  const ours = await startOurs(join(disk, 'ours'));
-  const content = 'io.containerd.content.v1.content';
-  const sides: Readonly<Record<'ours' | 'peer', Side>> = {
-    ours: { address: ours.address, blobs: join(ours.root, 'content', 'blobs', 'sha256') },
-    peer: { address: containerd.address, blobs: join(disk, 'peer', 'root', content, 'blobs', 'sha256') },
+  const garbage = Array.from({ length: rounds }, (_, round) => heldBlobs(`lease-${round}`, blobs));
+  const [peer, own] = [join(disk, 'peer'), join(disk, 'ours')];
+  await unsynced(disk, async () => {
+    await preparePeer(peer, garbage);
+    await prepareMany(join(own, 'root'), 0, garbage);
+  });
+  const containerd = await startContainerd(peer);
+  const ours = await startOurs(own);
+  const sides = {
+    ours: { address: ours.address, blobs: join(ours.root, ownBlobs) },
+    peer: { address: containerd.address, blobs: join(peer, 'root', peerBlobs) },
   };
   const taken = { ours: [] as Freed[], peer: [] as Freed[] };
   try {
-    for (let round = 0; round < rounds; round += 1) {
+    for (const { lease, bytes } of garbage) {
       for (const side of ['ours', 'peer'] as const) {
-        await unsynced(disk, () => writeBlobs(sides[side], blobs, `lease-${round}`));
         const { address, blobs: folder } = sides[side];
-        taken[side].push(await freeBlobs(address, `lease-${round}`, () => holdsFiles(folder)));
+        taken[side].push(
+          await freeBlobs(address, [lease], someLeft([...bytes.keys()].map((name) => join(folder, name)))),
+        );
       }
     }
   } finally {
@@ -149,17 +162,24 @@ const someLeft = (files: readonly string[]): (() => boolean) => {
   };
 };
 
+/** Where a daemon keeps blobs, below its root. */
+const ownBlobs = join('content', 'blobs', 'sha256');
+
 /** The log and the bytes of a host with many records, and with blobs under some leases, as if it had made them. */
 const prepareMany = async (root: string, records: number, garbage: readonly HeldBlobs[]): Promise<void> => {
   mkdirSync(root, { recursive: true, mode: 0o711 });
+  mkdirSync(join(root, ownBlobs), { recursive: true, mode: 0o711 });
   const log = await openFileLog({ directory: join(root, 'log') });
   await fillLog(log, recordEvents(records));
   for (const { events } of garbage) await fillLog(log, events);
   await log.close();
   for (const { bytes } of garbage) {
-    for (const [path, text] of bytes) writeFileSync(join(root, path), text);
+    for (const [name, text] of bytes) writeFileSync(join(root, ownBlobs, name), text);
   }
 };
+
+/** Blobs that a lease holds among many records: about what one pull brings. */
+const blobsOfLease = 100;
 
 /** Writes while a collection runs and while none does, on a host with many records. */
 const besideManyRecords = async (
@@ -170,21 +190,26 @@ const besideManyRecords = async (
 ): Promise<readonly Figure[]> => {
   const directory = join(disk, 'many');
   const root = join(directory, 'root');
-  mkdirSync(join(root, 'content', 'blobs', 'sha256'), { recursive: true, mode: 0o711 });
-  const garbage = Array.from({ length: rounds + 1 }, (_, round) => heldBlobs(`many-${round}`, blobs));
-  await unsynced(disk, () => prepareMany(root, records, garbage));
+  // In the first all code runs for the first time.
+  const counts = [Math.min(blobs, 2000), ...Array.from({ length: rounds }, () => blobs)];
+  const garbage = counts.map((count, round) =>
+    Array.from({ length: Math.ceil(count / blobsOfLease) }, (_, n) =>
+      heldBlobs(`many-${round}-${n}`, blobsOfLease),
+    ),
+  );
+  await unsynced(disk, () => prepareMany(root, records, garbage.flat()));
   const started = performance.now();
   const { address, stop } = await startOurs(directory);
   const ready = performance.now() - started;
   const runs: Freed[] = [];
   const quiet: (readonly number[])[] = [];
   try {
-    for (const [round, { lease, bytes }] of garbage.entries()) {
-      const files = [...bytes.keys()].map((path) => join(root, path));
-      const freed = await freeBlobs(address, lease, someLeft(files));
+    for (const [round, held] of garbage.entries()) {
+      const files = held.flatMap(({ bytes }) => [...bytes.keys()].map((name) => join(root, ownBlobs, name)));
+      const leases = held.map(({ lease }) => lease);
+      const freed = await freeBlobs(address, leases, someLeft(files));
       const until = performance.now() + freed.gone;
       const alone = await writesOf(address, () => performance.now() > until);
-      // In the first all code runs for the first time.
       if (round === 0) continue;
       runs.push(freed);
       quiet.push(alone);

@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import { join } from 'node:path';
 import { clientContainerEvents } from '../../src/domain/client-container.ts';
 import type { Actor, Envelope } from '../../src/domain/envelope.ts';
 import type { Timestamp } from '../../src/domain/identity.ts';
@@ -57,7 +56,7 @@ export const imageEvents = (name: string, shared?: number): readonly PlainEvent[
 export const imageRemoval = (name: string): Command =>
   ({ type: 'remove-image', namespace, name: `bench.test/${name}:1` }) as Command;
 
-/** Blobs that a lease alone keeps: their events, and their bytes by path below the daemon's root. */
+/** Blobs that a lease alone keeps: their events, and their bytes by the names of their files. */
 export interface HeldBlobs {
   readonly lease: string;
   readonly events: readonly PlainEvent[];
@@ -74,9 +73,7 @@ export const heldBlobs = (lease: string, count: number): HeldBlobs => {
       { type: 'lease-resource-added', data: { namespace, id: lease, resource } },
     ];
   });
-  const bytes = texts.map(
-    (text) => [join('content', 'blobs', 'sha256', hash('sha256', text, 'hex')), text] as const,
-  );
+  const bytes = texts.map((text) => [hash('sha256', text, 'hex'), text] as const);
   const made: PlainEvent = { type: 'lease-created', data: { namespace, id: lease, labels: {} } };
   return { lease, events: [made, ...events], bytes: new Map(bytes) };
 };
