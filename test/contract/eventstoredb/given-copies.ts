@@ -12,9 +12,9 @@ import { openWriteThroughLog } from '../../../src/engine/write-through-log.ts';
 import { quietLogger } from '../../support/task.ts';
 
 /** Short, so that an outage of a test is a long one; a shipper that gave up too soon comes back. */
-const limits = { deadlineMs: 300, giveUpAfterMs: 100 };
-/** An append that gives up is a command that fails, so a loaded machine gets time to answer. */
-const patient = { deadlineMs: 5000, giveUpAfterMs: 300 };
+const hasty = { deadlineMs: 300, giveUpAfterMs: 100 };
+/** Where giving up is a failure: a command's, or that of a last stop. A loaded machine gets time to answer. */
+export const patient = { deadlineMs: 5000, giveUpAfterMs: 300 };
 const clock = createClock('boot-1');
 const shared = { clock, logger: quietLogger, jitter: () => 0, place: () => 'the server of the tests' };
 
@@ -26,7 +26,7 @@ export const givenCopies = (hostId: string) => {
   });
   return {
     /** Ships a log to a server. */
-    ship: (source: Log, connectionString: string): Replicator => {
+    ship: (source: Log, connectionString: string, limits = hasty): Replicator => {
       const shipper = new Replicator({
         ...shared,
         mode: 'replica',
@@ -53,7 +53,7 @@ export const givenCopies = (hostId: string) => {
 
 /** Waits until the copy is as a test wants it. @throws Error that says how it is, after a while */
 export const until = async (copy: LogCopy, wanted: (status: CopyStatus) => boolean): Promise<CopyStatus> => {
-  const end = performance.now() + 8000;
+  const end = performance.now() + 20_000;
   for (;;) {
     const status = await copy.status();
     if (wanted(status)) return status;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { memoryLog } from '../../../src/adapters/log-memory/memory-log.ts';
 import type { EventStoreServer } from '../../support/eventstoredb-server.ts';
 import { appendBatches, at, event, events, readAll, upTo } from '../../support/log-events.ts';
-import { givenCopies, inStep, until } from './given-copies.ts';
+import { givenCopies, inStep, patient, until } from './given-copies.ts';
 import { givenServers, urlOf } from './given-server.ts';
 
 const { start, open, hostId, stream } = givenServers();
@@ -147,10 +147,10 @@ describe('a stop', () => {
     const server = await start();
     server.knobs.appendDelayMs = 20;
     const log = memoryLog();
-    const shipper = ship(log, urlOf(server));
+    const shipper = ship(log, urlOf(server), patient);
     await until(shipper, inStep);
     await appendBatches(log, [300, 300]);
-    await shipper.stop(5000);
+    await shipper.stop(20_000);
     expect(shipped(server)).toEqual(upTo(600));
   });
 });
