@@ -9,6 +9,7 @@ const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const http2 = require('node:http2');
 const path = require('node:path');
+const { v8Options } = require('./load.js');
 
 const folder = path.join(__dirname, '..', 'dist', '.cache');
 /** Packages may keep what they read of it while they load: no more than what finding code caches needs. */
@@ -53,19 +54,24 @@ const sync = (file) => {
 const build = (name) => {
   const blob = `${name}-${process.pid}-${Date.now()}.blob`;
   const pointer = path.join(folder, `${name}.snapshot`);
+  const options = v8Options(name);
   const [file, fresh] = [path.join(folder, blob), `${pointer}.${process.pid}.new`];
+  const draft = `${fresh}.draft`;
   try {
-    node('--snapshot-blob', file, '--build-snapshot', path.join(__dirname, 'snapshot.js'), name);
+    const make = ['--build-snapshot', path.join(__dirname, 'snapshot.js'), name];
+    const packages = node(...options, '--snapshot-blob', file, ...make).toString();
     fs.chmodSync(file, 0o644);
     sync(file);
-    node('--snapshot-blob', file, path.join(__dirname, name), '--version');
+    node(...options, '--snapshot-blob', file, path.join(__dirname, name), '--version');
     const script = '. "$3/snapshot-facts.sh"; snapshot_facts "$@"';
-    const args = ['-c', script, 'sh', launched(), name, __dirname, blob, '/'];
+    fs.writeFileSync(draft, `${blob}\n\n${packages}\n`);
+    const args = ['-c', script, 'sh', launched(), name, __dirname, blob, draft, options.join(' ')];
     const facts = execFileSync('/bin/sh', args, { encoding: 'utf8' }).trim();
-    writeDurably(fresh, `${blob}\n${facts.slice(facts.indexOf(';') + 1)}\n`);
+    writeDurably(fresh, `${blob}\n${facts.slice(facts.indexOf(';') + 1)}\n${packages}\n`);
     fs.renameSync(fresh, pointer);
+    fs.rmSync(draft);
   } catch (error) {
-    for (const left of [file, fresh]) fs.rmSync(left, { force: true });
+    for (const left of [file, fresh, draft]) fs.rmSync(left, { force: true });
     const said = error.stderr?.toString().trim() || error.message;
     process.stderr.write(`shiplog: no snapshot of ${name}, it starts from its bundle: ${said}\n`);
     process.exitCode = 1;

@@ -8,21 +8,24 @@
 bin=$(cd -P -- "${p%/*}" && pwd -P)
 name=${p##*/}
 node=$(command -v node) || node=node
+# Options of V8 that the program always has, one line. What is made of it, code caches and snapshots, is made with them.
+options=
+[ -f "$bin/$name.options" ] && read -r options <"$bin/$name.options"
 if [ -z "$NODE_OPTIONS" ] && [ "$SHIPLOG_SNAPSHOT" != off ]; then
   pointer=$bin/../dist/.cache/$name.snapshot
   # The first line names the snapshot, the second one tells what it was made of.
   if [ -f "$pointer" ] && { read -r blob && read -r made; } <"$pointer"; then
     . "$bin/snapshot-facts.sh"
-    found=$(snapshot_facts "$node" "$name" "$bin" "$blob" "$pointer" 2>/dev/null)
+    found=$(snapshot_facts "$node" "$name" "$bin" "$blob" "$pointer" "$options" 2>/dev/null)
     owner=${found%%;*}
     if [ "${found#*;}" = "$made" ]; then
       case "${owner#"$pointer" }" in
         "0 644 "*) trusted=yes ;;
         *" 644 "*) [ -O "$pointer" ] && trusted=yes ;;
       esac
-      [ "$trusted" = yes ] && exec "$node" --snapshot-blob "$bin/../dist/.cache/$blob" "$0" "$@"
+      [ "$trusted" = yes ] && exec "$node" $options --snapshot-blob "$bin/../dist/.cache/$blob" "$0" "$@"
     fi
   fi
   export SHIPLOG_SNAPSHOT=missing
 fi
-exec "$node" "$0" "$@"
+exec "$node" $options "$0" "$@"

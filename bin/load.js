@@ -34,7 +34,23 @@ const cacheFolders = () => {
   return [path.join(dist, '.cache'), own].filter((folder) => folder && path.isAbsolute(folder));
 };
 
-const cacheName = (name) => `${name}-${process.version}-${process.arch}.bin`;
+/** Of V8's version, its options and the processor: code of other ones is no use. Before anything here changes an option. */
+const tag = v8.cachedDataVersionTag().toString(16);
+
+const cacheName = (name) => `${name}-${process.version}-${process.arch}-${tag}.bin`;
+
+/** V8's options that a program always has, which launch.sh gives it. */
+const v8Options = (name) => {
+  try {
+    return fs
+      .readFileSync(path.join(__dirname, `${name}.options`), 'utf8')
+      .split(/\s+/)
+      .filter(Boolean);
+  } catch (error) {
+    if (error.code === 'ENOENT') return []; // Most have none.
+    throw error;
+  }
+};
 
 /** The cached data for this build, or undefined. */
 const readTrusted = (file, buildId) => {
@@ -173,4 +189,4 @@ const load = (name) => {
   run.call(module.exports, module.exports, Module.createRequire(file), module, file, dist);
 };
 
-module.exports = { compile, holdYoungSpace, load, readBundle };
+module.exports = { compile, holdYoungSpace, load, readBundle, v8Options };

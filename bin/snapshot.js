@@ -24,8 +24,86 @@ const builtin = require;
 let fromFiles;
 const load = (id) => {
   if (!isLate(id) || unfit.has(bare(id))) return builtin(id);
+  if (packages.has(id)) return runFile(packages.get(id));
   fromFiles ??= createRequire(file);
   return fromFiles(id);
+};
+
+/**
+ * Packages with binaries, found and compiled while the snapshot is made: looking for their files and compiling them took
+ * three times as long as loading the binaries. By what the bundle calls them: the path of their first file.
+ */
+const packages = new Map();
+/** Their files by path: what to run, what they ask for, or the value of one of JSON. A binary has neither. */
+const files = new Map();
+/** What a text asks for by name, and binaries that it names elsewhere. */
+const requests = /\brequire\(\s*['"]([^'"]+)['"]\s*\)|['"](\.[^'"]*\.node)['"]/g;
+
+const compileFile = (path_) => {
+  if (files.has(path_)) return;
+  const found = {};
+  files.set(path_, found);
+  if (path_.endsWith('.node')) return;
+  const text = fs.readFileSync(path_, 'utf8');
+  if (path_.endsWith('.json')) {
+    found.value = JSON.parse(text);
+    return;
+  }
+  const words = ['exports', 'require', 'module', '__filename', '__dirname'];
+  found.run = vm.compileFunction(text, words, { filename: path_ });
+  found.paths = new Map();
+  const { resolve } = createRequire(path_);
+  for (const id of requestsOf(text)) {
+    found.paths.set(id, resolved(resolve, id));
+    if (found.paths.get(id) !== undefined) compileFile(found.paths.get(id));
+  }
+};
+
+const requestsOf = (text) =>
+  [...text.matchAll(requests)].map(([, id, binary]) => id ?? binary).filter((id) => !isBuiltin(id));
+
+/** Undefined where it is of another platform, or something that may be missing. */
+const resolved = (resolve, id) => {
+  try {
+    return resolve(id);
+  } catch {
+    return undefined;
+  }
+};
+
+/** Those packages with binaries that the bundle asks for, now or later. */
+const compilePackages = (text) => {
+  const { resolve } = createRequire(file);
+  for (const id of requestsOf(text)) {
+    const first = /^[./]/.test(id) ? undefined : resolved(resolve, id);
+    if (first === undefined || packages.has(id)) continue;
+    const known = new Set(files.keys());
+    compileFile(first);
+    const added = [...files.keys()].filter((path_) => !known.has(path_));
+    if (added.some((path_) => path_.endsWith('.node'))) packages.set(id, first);
+    else for (const path_ of added) files.delete(path_);
+  }
+};
+
+const modules = new Map();
+/** @returns what a file of a package exports, which is run when it is first asked for */
+const runFile = (path_) => {
+  const there = modules.get(path_);
+  if (there !== undefined) return there.exports;
+  const { run, paths, value } = files.get(path_);
+  const module_ = { exports: value ?? {}, id: path_, filename: path_ };
+  if (path_.endsWith('.node')) process.dlopen(module_, path_);
+  else if (run !== undefined) {
+    const ask = (id) => {
+      if (isBuiltin(id)) return builtin(id);
+      if (paths.get(id) !== undefined) return runFile(paths.get(id));
+      if (!paths.has(id)) return createRequire(path_)(id);
+      throw Object.assign(new Error(`Cannot find module '${id}'`), { code: 'MODULE_NOT_FOUND' });
+    };
+    run.call(module_.exports, module_.exports, ask, module_, path_, path.dirname(path_));
+  }
+  modules.set(path_, module_);
+  return module_.exports;
 };
 
 const bare = (id) => id.replace(/^node:/, '');
@@ -88,6 +166,10 @@ startupSnapshot.addDeserializeCallback(() => {
   if (name === 'shiplogd') holdYoungSpace();
 });
 const module_ = { exports: {} };
-const run = compile(name, file, readBundle(name, file), undefined, {}).script.runInThisContext();
+const bundle = readBundle(name, file);
+compilePackages(bundle.source);
+const run = compile(name, file, bundle, undefined, {}).script.runInThisContext();
 run.call(module_.exports, module_.exports, requireInBundle, module_, file, path.dirname(file));
 if (!startupSnapshot.isBuildingSnapshot()) throw new Error('run this with --build-snapshot');
+// What it was made of besides, for build-snapshot.js: a line each.
+fs.writeSync(1, [...files.keys()].join('\n'));

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,15 +29,17 @@ export const warm = async () => {
   const scratch = mkdtempSync(join(tmpdir(), 'shiplog-warm-'));
   const socket = join(scratch, 's.sock');
   const options = { cwd: scratch, env: { ...process.env, SHIPLOG_CODE_CACHE: 'rebuild' }, stdio: 'ignore' };
-  const program = (name) => join(root, 'bin', name);
+  // A code cache is of the options of V8 that it was made with.
+  const { v8Options } = createRequire(import.meta.url)(join(root, 'bin', 'load.js'));
+  const words = (name) => [...v8Options(name), join(root, 'bin', name)];
   const folders = ['--root', join(scratch, 'root'), '--state', join(scratch, 'state')];
-  const daemon = spawn(process.execPath, [program('shiplogd'), ...folders, '--address', socket], options);
+  const daemon = spawn(process.execPath, [...words('shiplogd'), ...folders, '--address', socket], options);
   const ended = new Promise((resolve) => daemon.once('close', resolve));
   try {
     const until = Date.now() + PATIENCE;
     while (!existsSync(socket) && daemon.exitCode === null && Date.now() < until) await sleep(20);
     for (const line of lines) {
-      const args = [program('shiplog'), '--address', socket, ...line];
+      const args = [...words('shiplog'), '--address', socket, ...line];
       spawnSync(process.execPath, args, { ...options, timeout: PATIENCE, killSignal: 'SIGKILL' });
     }
     await sleep(SETTLED);

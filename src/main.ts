@@ -12,9 +12,9 @@ import {
 } from './adapters/daemon/arguments.ts';
 import { compactMemory } from './adapters/daemon/compact-memory.ts';
 import { joinControlGroup } from './adapters/daemon/control-group.ts';
+import { giveMemoryBack } from './adapters/daemon/give-back.ts';
 import { setOomScore } from './adapters/daemon/oom-score.ts';
 import { preferEventLoop } from './adapters/daemon/prefer-event-loop.ts';
-import { dropProgramText } from './adapters/daemon/program-text.ts';
 import { widenPool } from './adapters/daemon/widen-pool.ts';
 import { createLogger } from './adapters/logging/logger.ts';
 import { createNotifier } from './adapters/systemd/notifier.ts';
@@ -23,9 +23,6 @@ import { asRejection } from './domain/rejection.ts';
 
 /** EX_CONFIG of sysexits.h: starting again would not help, and systemd is told not to (packaging/shiplogd.service). */
 const FENCED_OUT = 78;
-
-/** Milliseconds after which a daemon has done what it does at its start. */
-const SETTLED_AFTER = 3000;
 
 type Dialect = 'containerd' | 'shiplog';
 
@@ -79,13 +76,9 @@ const main = async (name: ProgramName): Promise<void> => {
   });
   notifier.ready();
   logger.info('ready', { address: config.grpc.address, root: config.root, pid: process.pid });
-  setTimeout(() => {
-    try {
-      dropProgramText();
-    } catch (error) {
-      logger.warn('what only the start ran of the program stays in memory', { error });
-    }
-  }, SETTLED_AFTER).unref();
+  giveMemoryBack((error) => {
+    logger.warn('memory that is free stays with the daemon', { error });
+  });
 
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {

@@ -143,6 +143,37 @@ describe('a snapshot', () => {
     expect(readdirSync(cache())).toHaveLength(2);
   });
 
+  it('is of the options of V8 that the file of its program names, and none of others is taken', () => {
+    const options = join(house, 'bin/shiplog.options');
+    const given = '--max-semi-space-size=4';
+    const first = (place: string, option: string) =>
+      started(place, { word: 'options' }).replace('red', option);
+    bundle(program('options').replace('process.env.COLOUR', 'process.execArgv[0]'));
+    expect(build().status).toBe(0);
+    expect(run()).toBe(first('snapshot', '--snapshot-blob'));
+    writeFileSync(options, `${given}\n`);
+    expect(run()).toBe(first('bundle', given));
+    expect(build().status).toBe(0);
+    expect(run()).toBe(first('snapshot', given));
+    rmSync(options);
+    expect(run()).toBe(first('bundle', ''));
+  });
+
+  it('holds packages with binaries, as their files are', () => {
+    const [from, to] = [repository, house].map((folder) => join(folder, 'node_modules/fs-ext'));
+    for (const part of ['package.json', 'fs-ext.js', 'build/Release/fs_ext.node']) {
+      cpSync(join(from ?? '', part), join(to ?? '', part));
+    }
+    const packed = (place: string) => started(place, { word: 'packed' }).replace('red', 'function');
+    bundle(program('packed').replace('process.env.COLOUR', "typeof require('fs-ext').flockSync"));
+    expect(build().status).toBe(0);
+    expect(run()).toBe(packed('snapshot'));
+    utimesSync(join(to ?? '', 'fs-ext.js'), 1, 1);
+    expect(run()).toBe(packed('bundle'));
+    expect(build().status).toBe(0);
+    expect(run()).toBe(packed('snapshot'));
+  });
+
   it('is not made of a program that uses what it can not hold while it loads, which says so', () => {
     bundle(`require('node:http2').connect;\n${program('fourth')}`);
     const { status, stderr } = build();

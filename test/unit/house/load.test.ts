@@ -29,12 +29,16 @@ const bundle = (word: string): void => {
   writeFileSync(join(house, 'dist/shiplog.js'), `${text}//# build=${id}\n`);
 };
 
-const run = (policy?: string) => {
+const run = (policy?: string, ...options: string[]) => {
   const env = { ...process.env, XDG_CACHE_HOME: join(house, 'home'), SHIPLOG_CODE_CACHE: policy };
-  const { stdout, stderr, status } = spawnSync(process.execPath, [join(house, 'bin/shiplog'), 'a', 'b'], {
-    env,
-    encoding: 'utf8',
-  });
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    [...options, join(house, 'bin/shiplog'), 'a', 'b'],
+    {
+      env,
+      encoding: 'utf8',
+    },
+  );
   return { stdout, stderr, status };
 };
 
@@ -95,6 +99,15 @@ describe('the loader', () => {
       expect(statSync(file).uid).toBe(0);
     },
   );
+
+  it('keeps one for each set of options of V8', () => {
+    expect(run()).toEqual(good);
+    const { ino } = statSync(cacheFile());
+    expect(run(undefined, '--max-semi-space-size=4')).toEqual(good);
+    const kept = readdirSync(cacheFolder()).map((name) => statSync(join(cacheFolder(), name)).ino);
+    expect(kept).toHaveLength(2);
+    expect(kept).toContain(ino);
+  });
 
   it('writes none when told so', () => {
     expect(run('off')).toEqual(good);
