@@ -68,9 +68,25 @@ describe('the bytes of a container', () => {
     ['with nothing in it', bare, 0],
     ['with all that there is', full, 1],
   ])('are those of an answer that holds it: %s', (_, record, at) => {
-    const read = fromBinary(GetContainerResponseSchema, containerBytes(record));
+    const read = fromBinary(GetContainerResponseSchema, new Uint8Array(containerBytes(record)));
     expect(plain(read)).toEqual(plain(create(GetContainerResponseSchema, { container: asMessages[at] })));
     expect(read.$unknown).toBeUndefined();
+  });
+
+  it.each([
+    ['before 1970', -1_500_000, { seconds: -2n, nanos: 500_000_000 }],
+    ['in its last second', -250_000, { seconds: -1n, nanos: 750_000_000 }],
+    ['in the first second after', 250_000, { nanos: 250_000_000 }],
+    ['at the end of 32 bits', 4_294_967_295_000_001, { seconds: 4_294_967_295n, nanos: 1000 }],
+    ['after that', 4_294_967_296_000_000, { seconds: 4_294_967_296n }],
+  ])('tell a time %s', (_, us, told) => {
+    const times = { createdAt: us as Timestamp, updatedAt: us as Timestamp };
+    const read = fromBinary(
+      GetContainerResponseSchema,
+      new Uint8Array(containerBytes({ ...bare, ...times })),
+    );
+    const expected = message(bare, { createdAt: told, updatedAt: told });
+    expect(plain(read)).toEqual(plain(create(GetContainerResponseSchema, { container: expected })));
   });
 
   it('after one another are a list', () => {
