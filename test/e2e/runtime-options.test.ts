@@ -69,14 +69,15 @@ describe.skipIf(missing)(
       join(state, 'io.containerd.runtime.v2.task', namespace, id);
     const address = (task: TaskKey): string =>
       JSON.parse(readFileSync(join(bundle(task), 'bootstrap.json'), 'utf8')).address;
-    const shimsOf = (task: TaskKey): number[] =>
+    const shimsIn = (folder: string): number[] =>
       readdirSync('/proc').flatMap((name) => {
         try {
-          return readlinkSync(`/proc/${name}/cwd`) === bundle(task) ? [Number(name)] : [];
+          return readlinkSync(`/proc/${name}/cwd`) === folder ? [Number(name)] : [];
         } catch {
           return [];
         }
       });
+    const shimsOf = (task: TaskKey): number[] => shimsIn(bundle(task));
 
     interface Wanted {
       readonly options?: MessageInitShape<typeof OptionsSchema>;
@@ -174,6 +175,51 @@ describe.skipIf(missing)(
       const [shim] = shimsOf(task);
       const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
       expect(Number(readFileSync(`/proc/${shim}/oom_score_adj`, 'utf8'))).toBe(own + 1);
+    });
+
+    it('has a shim that was asked to `start` once: the next one is the same without it', async () => {
+      const other = await createShimRuntime({
+        stateDirectory: join(temp.path, 'once'),
+        address: join(temp.path, 'once.sock'),
+        ttrpcAddress: join(temp.path, 'once.sock.ttrpc'),
+        specification: createSpecifications(),
+        logger,
+        clock: realClock,
+      });
+      /** The shim of a new task, as the kernel sees it, and what its task leaves. */
+      const shimOf = async (id: string) => {
+        const task = taskKey(id);
+        const folder = join(temp.path, 'once/io.containerd.runtime.v2.task', task.namespace, id);
+        const order = { stdin: '', stdout: '', stderr: '', terminal: false, rootfs: [] };
+        const spec = { typeUrl: 'spec', json: JSON.stringify(specOf(id, ['sleep', '100'], true)) };
+        await other.createOrdered({ task, runtime: { name: 'io.containerd.runc.v2' }, spec, order });
+        const [pid = 0] = shimsIn(folder);
+        const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8').replaceAll(id, 'ID');
+        const { address } = JSON.parse(readFileSync(join(folder, 'bootstrap.json'), 'utf8'));
+        const seen = {
+          words: read('cmdline'),
+          surroundings: read('environ').split('\0').sort(),
+          score: read('oom_score_adj'),
+          mode: statSync(address.replace('unix://', '')).mode,
+          files: readdirSync(folder).sort(),
+        };
+        const parent = Number(/^PPid:\s(\d+)$/m.exec(read('status'))?.[1]);
+        await other.purge(task);
+        return {
+          seen,
+          parent,
+          left: [folder, address.replace('unix://', '')].filter((path) => existsSync(path)),
+        };
+      };
+      try {
+        const started = await shimOf('once-first');
+        const served = await shimOf('once-again');
+        expect(served.seen).toEqual(started.seen);
+        expect([started.parent === process.pid, served.parent === process.pid]).toEqual([false, true]);
+        expect([started.left, served.left]).toEqual([[], []]);
+      } finally {
+        await other.close();
+      }
     });
 
     it("writes the shim's log into the daemon's", async () => {

@@ -49,6 +49,10 @@ export const completedOptions = (given: Any, ours: { binaryName: string; root: s
   return { any: create(AnySchema, { typeUrl: given.typeUrl, value }), binaryName, root, images };
 };
 
+/** Whether options name a control group for the shim, or may: those of other types are for the shim to read. */
+export const mayPlaceShim = ({ typeUrl, value }: Any): boolean =>
+  !typeUrl.endsWith(OptionsSchema.typeName) || fromBinary(OptionsSchema, value).shimCgroup !== '';
+
 export const anyBytes = (any: Any): Uint8Array => toBinary(AnySchema, any);
 
 /** Other shims (kata, wasm) take options of their own, so runc's go to runc's shim alone. */

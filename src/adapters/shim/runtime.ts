@@ -30,6 +30,7 @@ import { probeBundle } from './probe.ts';
 import { purgeBundle, unmountRoot } from './purge.ts';
 import { processAny, resourcesAny } from './runc-options.ts';
 import { sandboxBundlePath } from './sandbox-bundle.ts';
+import { ServingShims } from './serving-shims.ts';
 import { noTask, Shim } from './shim.ts';
 import { findShim } from './shim-binary.ts';
 import { asStartFailure } from './start-failure.ts';
@@ -58,6 +59,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
   /** Shims that were told to go, until they are gone with their bundles. Never rejects. */
   const leaving = new Map<string, Promise<void>>();
   const creating = new Set<string>();
+  const serving = new ServingShims(options);
   const creates = turns(options.concurrency ?? 16);
   // Apart, so that cleaning up after hung shims delays no new task.
   const purges = turns(options.concurrency ?? 16);
@@ -98,7 +100,7 @@ export const createShimRuntime = async (options: ShimRuntimeOptions): Promise<Ru
     const binary = findShim(runtime.name, process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin');
     const { job, record } = await workOf(binary, bundle);
     try {
-      const started = await creates(() => startShim(job, bundle, record, options, timeouts));
+      const started = await creates(() => startShim(job, bundle, record, options, timeouts, serving));
       shims.set(keyOf(task), started.shim);
       void started.shim.watch('');
       return { pid: started.pid };

@@ -62,21 +62,24 @@ export interface ShimCommand {
  * @returns what it printed
  * @throws Rejection `unavailable` with its words when it fails; `deadline-exceeded` (it is killed)
  */
-export const runShimAction = (command: ShimCommand): Promise<Buffer> => {
-  const { NOTIFY_SOCKET: _notify, LISTEN_FDS: _fds, LISTEN_PID: _pid, ...env } = process.env;
-  return runHelper({
+export const runShimAction = (command: ShimCommand): Promise<Buffer> =>
+  runHelper({
     binary: command.binary,
     args: command.args,
     cwd: command.bundle,
     env: {
-      ...env,
+      ...shimEnvironment(command.ttrpcAddress),
       GOMAXPROCS: '2',
-      TTRPC_ADDRESS: command.ttrpcAddress,
       ...(command.coreScheduling ? { SCHED_CORE: '1' } : {}),
     },
     input: command.stdin,
     timeoutMs: command.timeoutMs,
   });
+
+/** What every shim gets of the daemon's environment, and where it forwards its events to. */
+export const shimEnvironment = (ttrpcAddress: string): NodeJS.ProcessEnv => {
+  const { NOTIFY_SOCKET: _notify, LISTEN_FDS: _fds, LISTEN_PID: _pid, ...env } = process.env;
+  return { ...env, TTRPC_ADDRESS: ttrpcAddress };
 };
 
 /**

@@ -2,6 +2,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { ClientMount } from '../../domain/client-order.ts';
+import { isRejection } from '../../domain/rejection.ts';
 import type { TaskKey } from '../../engine/ports/runtime.ts';
 import type { StdioPaths } from '../../engine/ports/stdio.ts';
 import { Task } from '../../gen/containerd/task/v2/shim_pb.ts';
@@ -10,7 +11,8 @@ import { type BundleRecord, makeBundle } from './bundle.ts';
 import { type Endpoint, parseEndpoint, writeEndpoint } from './endpoint.ts';
 import { copyShimLog } from './log-fifo.ts';
 import type { ShimRuntimeOptions, ShimTimeouts } from './options.ts';
-import { anyBytes } from './runc-options.ts';
+import { anyBytes, mayPlaceShim } from './runc-options.ts';
+import type { ServingShims } from './serving-shims.ts';
 import { Shim } from './shim.ts';
 import { runShimAction } from './shim-binary.ts';
 import { asStartFailure } from './start-failure.ts';
@@ -59,6 +61,7 @@ const both = async <A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> =
 /**
  * Makes the bundle, starts a shim in it and has it create the task. What is made stays when a step fails. The shim starts
  * on an empty specification (it looks for annotations there, of which we have none) while the real one is being made.
+ * @param serving programs that need not be asked to `start`
  */
 export const startShim = async (
   job: ShimJob,
@@ -66,6 +69,7 @@ export const startShim = async (
   record: BundleRecord,
   options: ShimRuntimeOptions,
   timeouts: ShimTimeouts,
+  serving: ServingShims,
 ): Promise<{ shim: Shim; pid: number }> => {
   const { task } = job;
   makeBundle(bundle, record);
@@ -74,15 +78,17 @@ export const startShim = async (
   const checkpoint = imagesIn(bundle, job.images);
   const closeLog = copyShimLog(bundle, task, options.logger);
   try {
-    const stdin = job.options && anyBytes(job.options);
+    const there =
+      job.endpoint ?? (isPlain(job, options) ? serving.serve(record.shim, task, bundle) : undefined);
     const [endpoint, stdio] = await both(
-      job.endpoint === undefined
-        ? shimEndpoint(task, bundle, record, options, timeouts, stdin)
-        : noted(job.endpoint, bundle),
+      there === undefined ? shimEndpoint(job, bundle, record, options, timeouts) : noted(there, bundle),
       specify(job, bundle),
     );
     const shim = await Shim.connect({ task, bundle, endpoint, timeouts }, closeLog, timeouts.connect);
     try {
+      if (there === undefined && serving.isUnknown(record.shim)) {
+        serving.look(record.shim, task, endpoint, await pidOf(shim));
+      }
       const rootfs = await rootFor(job, bundle, record, options);
       const created = await shim.call(
         Task.method.create,
@@ -126,13 +132,26 @@ const noted = async (endpoint: Endpoint, bundle: string): Promise<Endpoint> => {
   return endpoint;
 };
 
+/** The shim's own word; undefined where it has none. */
+const pidOf = async (shim: Shim): Promise<number | undefined> => {
+  try {
+    return (await shim.call(Task.method.connect, { id: shim.task.id })).shimPid;
+  } catch (error) {
+    if (isRejection(error) && error.code === 'unimplemented') return undefined;
+    throw error;
+  }
+};
+
+/** Whether nothing is asked of the shim's place that only its own `start` can give. */
+const isPlain = (job: ShimJob, { coreScheduling }: ShimRuntimeOptions): boolean =>
+  !coreScheduling && (job.options === undefined || !mayPlaceShim(job.options));
+
 const shimEndpoint = async (
-  task: TaskKey,
+  { task, options: given }: ShimJob,
   bundle: string,
   record: BundleRecord,
   options: ShimRuntimeOptions,
   timeouts: ShimTimeouts,
-  stdin: Uint8Array | undefined,
 ): Promise<Endpoint> => {
   const printed = await runShimAction({
     binary: record.shim,
@@ -149,7 +168,7 @@ const shimEndpoint = async (
     ],
     bundle,
     ttrpcAddress: options.ttrpcAddress,
-    stdin: stdin ?? new Uint8Array(),
+    stdin: given === undefined ? new Uint8Array() : anyBytes(given),
     coreScheduling: options.coreScheduling,
     timeoutMs: timeouts.shimStart,
   });

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { link, mkdir, symlink, unlink } from '../../../../src/adapters/syscalls/entries.ts';
 import { hasCode, SyscallError } from '../../../../src/adapters/syscalls/error.ts';
+import { listenFor } from '../../../../src/adapters/syscalls/listening.ts';
 import { umount } from '../../../../src/adapters/syscalls/mount.ts';
 import { deviceHalves, deviceNumber, FileType, mknod } from '../../../../src/adapters/syscalls/node.ts';
 import { openat2, Resolve } from '../../../../src/adapters/syscalls/open.ts';
@@ -167,6 +169,19 @@ describe('syscalls', () => {
     expect(flags).toMatch(/flags:\s+02000000/);
     closeSync(readEnd);
     closeSync(writeEnd);
+  });
+
+  it('makes a socket that can be connected to before anybody serves it', async () => {
+    const path = join(dir.path, 'served-later');
+    const fd = listenFor(path);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const client = connect(path);
+    await once(client, 'connect');
+    expect(caught(() => listenFor(path))).toMatchObject({ code: 'EADDRINUSE', syscall: 'bind' });
+    // Nobody will: who waited is told.
+    closeSync(fd);
+    await expect(once(client.resume(), 'close')).rejects.toMatchObject({ code: 'ECONNRESET' });
+    expect(caught(() => listenFor(join(dir.path, 'none', 'at all')))).toMatchObject({ code: 'ENOENT' });
   });
 
   it('says EINVAL for unmounting what is no mount point', () => {
