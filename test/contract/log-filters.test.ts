@@ -10,7 +10,7 @@ import {
   sidecarsIn,
   writeVaried,
 } from '../support/indexed-log.ts';
-import { inTemporaryDirectory, memoryFolder, readAll } from '../support/log-events.ts';
+import { inTemporaryDirectory, memoryFolder, readAll, upTo } from '../support/log-events.ts';
 import { subjectAt } from '../support/log-queries.ts';
 
 /** A closed log of several segments, with every index. */
@@ -44,9 +44,10 @@ describe('filters over the sealed segments', () => {
       for (const path of sidecarsIn(directory)) writeFileSync(path, 'not asked');
       const warnings: string[] = [];
       const log = await openIndexed(directory, warnings);
-      expect(await readAll(log, { where: { subjects: ['container/default/nobody' as Subject] } })).toEqual(
-        [],
-      );
+      const nobody = upTo(20).map((n) => `container/default/nobody-${n}` as Subject);
+      for (const subjects of [nobody.slice(0, 1), nobody]) {
+        expect(await readAll(log, { where: { subjects } })).toEqual([]);
+      }
       expect(warnings).toEqual([]);
       expect(await readAll(log, { where: { subjects: [subjectAt(3)] } })).not.toEqual([]);
       expect(warnings).not.toEqual([]);
@@ -58,16 +59,7 @@ describe('filters over the sealed segments', () => {
       const [path = ''] = blooms(directory);
       const whole = readFileSync(path);
       // Every part of the header, and cells and checksums now and then.
-      const places = [
-        0,
-        8,
-        12,
-        17,
-        32,
-        40,
-        1056,
-        ...Array.from({ length: 12 }, (_, part) => 1064 + part * 77_777),
-      ];
+      const places = [0, 12, 17, 40, 1056, ...upTo(6).map((part) => 1064 + part * 177_777)];
       for (const at of places) {
         const damaged = Buffer.from(whole);
         damaged[at] = (damaged[at] ?? 0) ^ 0x15;

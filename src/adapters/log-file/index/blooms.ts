@@ -16,8 +16,8 @@ import { bloomFilesIn, isMissing, removeIfThere } from './sidecar-file.ts';
 import type { Binding } from './sidecar-format.ts';
 import { wantedOf } from './terms.ts';
 
-/** More terms than this are looked up in each segment, as before there were filters. */
-const MOST_TERMS = 8;
+/** More terms than this are looked up in each segment: each is a read, and is in some by mistake. What is gone has some 20. */
+const MOST_TERMS = 64;
 
 type Sealed = Pick<Binding, 'base' | 'segmentBytes'>;
 
