@@ -285,6 +285,39 @@ describe.skipIf(missing !== undefined)(
       }
     });
 
+    describe('from zstd', () => {
+      const packed = (bytes: Buffer) => execFileSync('zstd', ['-c'], { input: bytes, maxBuffer: 2 ** 24 });
+      const bytes = tarOf([file('f', Buffer.alloc(256 * 1024 * 3 - 512 * 3, 'hello'))]);
+      const skippable = Buffer.concat([Buffer.from('502a4d1803000000', 'hex'), Buffer.from('any')]);
+
+      it.each([
+        ['one frame whose bytes fill every buffer', () => packed(bytes)],
+        [
+          'several frames',
+          () => Buffer.concat([packed(bytes.subarray(0, 1000)), packed(bytes.subarray(1000))]),
+        ],
+        ['frames to be passed over', () => Buffer.concat([skippable, packed(bytes), skippable])],
+      ])('takes %s', async (_, zstd) => {
+        expect(bytes.length).toBe(256 * 1024 * 3);
+        const applied = await unpacking.apply(freshId(), zstd(), { mediaType: ZSTD_LAYER });
+        expect(applied).toMatchObject({ size: bytes.length });
+      });
+
+      it.each([
+        ['that is cut off', () => packed(bytes).subarray(0, -5)],
+        ['with other bytes behind it', () => Buffer.concat([packed(bytes), Buffer.from('more')])],
+        [
+          'whose checksum is another',
+          () => Buffer.concat([packed(bytes).subarray(0, -4), Buffer.from('none')]),
+        ],
+      ])('refuses one %s', async (_, zstd) => {
+        await expect(unpacking.apply(freshId(), zstd(), { mediaType: ZSTD_LAYER })).rejects.toMatchObject({
+          code: 'failed-precondition',
+          message: expect.stringContaining('the compressed stream is corrupt'),
+        });
+      });
+    });
+
     it('stops soon when it is cancelled, also while it waits for a thread', async () => {
       const bytes = gzipSync(tarOf([file('f', Buffer.alloc(300_000_000))]), { level: 1 });
       const single = openUnpacking({ workers: 1 });

@@ -4,7 +4,8 @@ import { kill } from 'node:process';
 import { type ProcessEnd, waitForEnd } from '../syscalls/child.ts';
 import { growPipe, pipe } from '../syscalls/pipe.ts';
 import { spawnProcess } from '../syscalls/spawn.ts';
-import type { UnpackJob } from './job.ts';
+import { openZstdDecoder, type ZstdDecoder, ZstdError } from '../syscalls/zstd.ts';
+import type { InflatedBy, UnpackJob } from './job.ts';
 import { LayerError } from './layer-error.ts';
 
 /** What a program may say before it is cut off. */
@@ -14,7 +15,7 @@ const PIPE_BYTES = 1024 * 1024;
 /** Where the bytes of a layer come out, uncompressed or to be inflated by the reader. */
 export interface OpenStream {
   readonly fd: number;
-  readonly inflate: 'none' | 'gzip' | 'zstd';
+  readonly inflate: 'none' | 'gzip' | 'zstd' | ZstdDecoder;
   /** After its last byte. @throws LayerError where whoever inflated it says that it is corrupt */
   ended(): void;
   /** Ends what still runs and closes what was opened. */
@@ -22,12 +23,36 @@ export interface OpenStream {
 }
 
 /**
- * Starts the program that inflates a layer, where it has one. To be called before the thread's root is the layer's
- * directory, which the program would have for a root too.
+ * Starts what inflates a layer, where it has something. To be called before the thread's root is the layer's directory, which
+ * a program would have for a root too, and where a library would be looked for.
  * @throws SyscallError where it can't be started
  */
-export const openStream = ({ fd, inflate, program }: UnpackJob['source']): OpenStream => {
-  if (program === undefined) return { fd, inflate, ended: () => undefined, close: () => undefined };
+export const openStream = ({ fd, inflate, by }: UnpackJob['source']): OpenStream => {
+  if (by === undefined) return { fd, inflate, ended: () => undefined, close: () => undefined };
+  return by.kind === 'program' ? openProgram(fd, by) : openDecoder(fd);
+};
+
+/** What the zstd library says is wrong is the layer's. */
+const asLayerError = <T>(work: () => T): T => {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof ZstdError)) throw error;
+    throw new LayerError(`the compressed stream is corrupt: ${error.message}`);
+  }
+};
+
+const openDecoder = (fd: number): OpenStream => {
+  const decoder = openZstdDecoder();
+  return {
+    fd,
+    inflate: { ...decoder, push: (piece, take) => asLayerError(() => decoder.push(piece, take)) },
+    ended: () => asLayerError(decoder.end),
+    close: decoder.close,
+  };
+};
+
+const openProgram = (fd: number, program: InflatedBy & { readonly kind: 'program' }): OpenStream => {
   const [out, words] = [pipe(), pipe()];
   growPipe(out.readEnd, PIPE_BYTES);
   let pid: number;

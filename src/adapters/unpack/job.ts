@@ -3,11 +3,11 @@ import type { UnpackLimits } from './limits.ts';
 
 /** What a worker thread is told. Descriptors are the process's: the sender opens them and closes them afterwards. */
 export interface UnpackJob {
-  /** Where the bytes are read, how they are compressed, and the program that inflates them; without one the worker does. */
+  /** Where the bytes are read, how they are compressed, and the program or library that inflates them; without one Node does. */
   readonly source: {
     readonly fd: number;
     readonly inflate: 'none' | 'gzip' | 'zstd';
-    readonly program?: { readonly path: string; readonly args: readonly string[] };
+    readonly by?: InflatedBy;
   };
   /** The blob; its offset tells how far whoever inflates has come. */
   readonly blob: { readonly fd: number; readonly size: number };
@@ -22,6 +22,11 @@ export interface UnpackJob {
   /** One int32; no longer 0 when the job is to be given up. */
   readonly cancelled: SharedArrayBuffer;
 }
+
+export type InflatedBy =
+  | { readonly kind: 'program'; readonly path: string; readonly args: readonly string[] }
+  /** The machine's zstd library, in the worker. */
+  | { readonly kind: 'library' };
 
 export type UnpackOutcome =
   | {

@@ -56,14 +56,17 @@ async function* inflated(fd: number, format: 'gzip' | 'zstd'): AsyncIterable<Buf
  * the thread blocked: it has nothing else to do, and that takes half the time of a stream.
  */
 export const readSource = async (source: OpenStream, take: (bytes: Buffer) => void): Promise<void> => {
-  if (source.inflate !== 'none') {
-    for await (const bytes of inflated(source.fd, source.inflate)) take(bytes);
+  const { inflate } = source;
+  if (inflate === 'gzip' || inflate === 'zstd') {
+    for await (const bytes of inflated(source.fd, inflate)) take(bytes);
     return;
   }
   const buffer = Buffer.allocUnsafeSlow(CHUNK);
   for (;;) {
     const length = readSync(source.fd, buffer, 0, CHUNK, null);
     if (length === 0) return;
-    take(buffer.subarray(0, length));
+    const bytes = buffer.subarray(0, length);
+    if (inflate === 'none') take(bytes);
+    else inflate.push(bytes, take);
   }
 };
