@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -8,6 +8,7 @@ import { Rejection } from '../../src/domain/rejection.ts';
 import { Arrival } from '../../src/engine/performers/arrival.ts';
 import { GZIP_LAYER, openUnpacking, PLAIN_LAYER } from '../support/layers.ts';
 import { missingHere } from '../support/machine.ts';
+import { openFiles } from '../support/open-files.ts';
 import { seededRandom } from '../support/random.ts';
 import { directory, file, tarOf } from '../support/tar.ts';
 import { readTree } from '../support/tree.ts';
@@ -113,7 +114,7 @@ describe.skipIf(missing !== undefined)(
     it('gives up where no more comes, and leaves nothing open', async () => {
       const bytes = gzipSync(tar);
       await whole('before');
-      const before = readdirSync('/proc/self/fd').length;
+      const before = openFiles();
       const { apply, come, arrival } = await openArrival('broken', bytes);
       come(bytes.length >> 1);
       const applying = apply();
@@ -124,12 +125,12 @@ describe.skipIf(missing !== undefined)(
         code: 'unavailable',
         message: expect.stringMatching(/reset$/),
       });
-      expect(readdirSync('/proc/self/fd').length).toBe(before);
+      expect(openFiles()).toEqual(before);
     });
 
     it.each(['before enough has come', 'on the way'])('can be cancelled %s', async (when) => {
       const bytes = gzipSync(tar);
-      const before = readdirSync('/proc/self/fd').length;
+      const before = openFiles();
       const name = `cancelled${when.replaceAll(' ', '')}`;
       const { apply, come, arrival } = await openArrival(name, bytes);
       come(when === 'on the way' ? bytes.length >> 1 : 10);
@@ -140,7 +141,7 @@ describe.skipIf(missing !== undefined)(
       stop.abort();
       await expect(applying).rejects.toMatchObject({ code: 'cancelled' });
       arrival.fail(stop.signal.reason);
-      expect(readdirSync('/proc/self/fd').length).toBe(before);
+      expect(openFiles()).toEqual(before);
     });
   },
 );

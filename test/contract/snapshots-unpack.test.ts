@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GZIP_LAYER, openUnpacking, ZSTD_LAYER } from '../support/layers.ts';
 import { missingHere } from '../support/machine.ts';
+import { openFiles } from '../support/open-files.ts';
 import { directory, file, hardlink, symlink, type TarMember, tarOf } from '../support/tar.ts';
 import { readTree } from '../support/tree.ts';
 
@@ -359,7 +360,7 @@ describe.skipIf(missing !== undefined)(
       const mixed = (index: number) =>
         [gzipSync(tarOf([file('f', 'x')])), Buffer.from('junk'.repeat(500))][index % 2] ?? Buffer.alloc(0);
       await layers(mixed); // starts every thread that there will be
-      const before = readdirSync('/proc/self/fd').length;
+      const before = openFiles();
       await layers(mixed);
       await layers((index) => gzipSync(tarOf([file('../x', '')])).subarray(0, 100 + index));
       const closing = openUnpacking();
@@ -367,7 +368,7 @@ describe.skipIf(missing !== undefined)(
       await closing.applier.close();
       await expect(closing.apply('b', tarOf([]))).rejects.toMatchObject({ code: 'unavailable' });
       await closing.close();
-      expect(readdirSync('/proc/self/fd').length).toBe(before);
+      expect(openFiles()).toEqual(before);
       expect(readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim()).toBe('');
     });
   },
