@@ -92,6 +92,8 @@ class OwnedMap<V> extends PersistentMap<V> {
   give(): PersistentMap<V> {
     const { base, changed, gone } = this.#mine;
     this.#owned.newest = undefined;
+    // Not even asked for its size: one that is made when it is first looked at stays unmade.
+    if (changed.size === 0 && gone.size === 0) return base;
     if (base.size === 0) return PersistentMap.from(changed);
     const all = new Map<string, V | undefined>(changed);
     for (const key of gone) all.set(key, undefined);

@@ -12,14 +12,21 @@ export const syncDirectory = async (path: string): Promise<void> => {
   }
 };
 
-/** Makes a directory and its missing parents, durable on return. Called at construction only, so synchronous. */
-export const makeDirectory = (path: string): void => {
-  const first = mkdirSync(path, { recursive: true, mode: 0o711 });
-  if (first === undefined) return;
-  for (let made = path; ; made = dirname(made)) {
-    syncDirectorySync(dirname(made));
-    if (made === first) return;
+/**
+ * Makes directories and their missing parents, durable on return: all are made before the first is synced, so that they
+ * share the file system's commit. Called at construction only, so synchronous.
+ */
+export const makeDirectories = (paths: readonly string[]): void => {
+  const parents = new Set<string>();
+  for (const path of paths) {
+    const first = mkdirSync(path, { recursive: true, mode: 0o711 });
+    if (first === undefined) continue;
+    for (let made = path; ; made = dirname(made)) {
+      parents.add(dirname(made));
+      if (made === first) break;
+    }
   }
+  for (const parent of parents) syncDirectorySync(parent);
 };
 
 const syncDirectorySync = (path: string): void => {

@@ -4,7 +4,7 @@ import { Digest } from '../../domain/identity.ts';
 import { Rejection } from '../../domain/rejection.ts';
 import type { BlobIngester, BlobManager, BlobStore, IngestStatus } from '../../engine/ports/blobs.ts';
 import { diskRejection, errnoOf } from './disk-error.ts';
-import { makeDirectory } from './durability.ts';
+import { makeDirectories } from './durability.ts';
 import { hashOfFile } from './hash-file.ts';
 import { openIngest } from './ingest.ts';
 import { lastWriteOf } from './last-write.ts';
@@ -28,8 +28,7 @@ export interface BlobStoreOptions {
 export const createBlobStore = ({ directory, now, warn }: BlobStoreOptions): BlobStore => {
   const layout = layoutAt(directory);
   try {
-    for (const algorithm of algorithms) makeDirectory(layout.blobDirectory(algorithm));
-    makeDirectory(layout.ingests);
+    makeDirectories([...algorithms.map((algorithm) => layout.blobDirectory(algorithm)), layout.ingests]);
   } catch (error) {
     throw diskRejection(error, 'make the blob store', directory);
   }

@@ -30,8 +30,7 @@ export const createNativeStore = ({ directory }: { readonly directory: string })
   const kept = openSnapshotDirectories({ directory, treeOf: (id) => join(directory, 'snapshots', id) });
   const making = join(directory, 'making');
   const removeTree = createTreeRemoval();
-  mkdirSync(making, { recursive: true, mode: 0o700 });
-  syncDirectory(directory);
+  if (mkdirSync(making, { recursive: true, mode: 0o700 }) !== undefined) syncDirectory(directory);
 
   const copied = async (id: SnapshotId, parent: SnapshotId): Promise<void> => {
     const source = kept.snapshot(parent);

@@ -70,9 +70,9 @@ export const openSnapshotDirectories = (options: SnapshotDirectoriesOptions): Sn
   const snapshots = join(directory, 'snapshots');
   const removed = join(directory, 'removed');
   const removeTree = options.removeTree ?? createTreeRemoval();
-  mkdirSync(snapshots, { recursive: true, mode: 0o700 });
-  mkdirSync(removed, { recursive: true, mode: 0o700 });
-  syncDirectory(directory);
+  const made = [snapshots, removed].map((path) => mkdirSync(path, { recursive: true, mode: 0o700 }));
+  // After a start that was killed in between, the first sync of a name in them makes theirs durable, too.
+  if (made.some((path) => path !== undefined)) syncDirectory(directory);
   const removedNames = async (id: SnapshotId) =>
     (await readdir(removed)).filter((name) => idOfRemoved(name) === id);
 

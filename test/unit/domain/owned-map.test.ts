@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { given, own } from '../../../src/domain/owned-map.ts';
-import { PersistentMap } from '../../../src/domain/persistent-map.ts';
+import { lateMap, PersistentMap } from '../../../src/domain/persistent-map.ts';
 
 const key = fc.integer({ min: 0, max: 30 }).map((number) => `default/thing-${number}`);
 const change = fc.record({ key, value: fc.option(fc.integer({ min: 1 }), { nil: undefined }) });
@@ -51,6 +51,18 @@ describe('a map that one fold owns', () => {
     expect(second.delete('c')).toBe(second);
     given(second);
     expect(() => second.size).toThrow('after it had been changed');
+  });
+
+  it('leaves one unmade that nothing was asked of', () => {
+    let made = 0;
+    const late = lateMap(() => {
+      made += 1;
+      return PersistentMap.from([['a', 1]]);
+    });
+    const back = given(own(late));
+    expect(made).toBe(0);
+    expect(back.get('a')).toBe(1);
+    expect(made).toBe(1);
   });
 
   it('stands in a state wherever a map is a field, and nowhere else', () => {
