@@ -27,7 +27,10 @@ const FENCED_OUT = 78;
 type Dialect = 'containerd' | 'shiplog';
 
 /** What `config` prints, in the words of whoever asks. */
-const configurationText = (invocation: Exclude<Invocation, { kind: 'serve' }>, dialect: Dialect): string => {
+const configurationText = (
+  invocation: Exclude<Invocation, { kind: 'serve' | 'oci-hook' }>,
+  dialect: Dialect,
+): string => {
   if (invocation.kind === 'config-default') {
     return dialect === 'containerd' ? containerdDefaultText() : defaultConfigText();
   }
@@ -45,6 +48,11 @@ const main = async (name: ProgramName): Promise<void> => {
   const revision = process.env.SHIPLOG_REVISION ?? '';
   const program = { name, version: manifest.version, revision };
   const invocation = parseArguments(process.argv.slice(2), program);
+  if (invocation.kind === 'oci-hook') {
+    const { runOciHook } = await import('./adapters/daemon/oci-hook.ts');
+    process.exitCode = runOciHook(invocation.words, process.env);
+    return;
+  }
   if (invocation.kind !== 'serve') {
     process.stdout.write(configurationText(invocation, dialect));
     return;

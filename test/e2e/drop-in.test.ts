@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -69,6 +69,25 @@ describe.skipIf(missing !== undefined)(
       return file;
     };
     const run = (program: string, ...args: string[]) => execFileSync(program, args, { encoding: 'utf8' });
+
+    it('runs a command for a hook as containerd does', () => {
+      writeFileSync(join(folder, 'config.json'), JSON.stringify({ root: { path: 'rootfs' } }));
+      const state = { id: 'web', bundle: folder, pid: 42, status: 'created', annotations: { key: 'noted' } };
+      const words = ['oci-hook', '--', '/bin/sh', '-c', 'echo "$@" $TOLD; exit 3', '{{id}}'];
+      const told = (program: string) =>
+        spawnSync(program, [...words, '--pid={{pid}}', '{{rootfs}}', '{{annotation "key"}}'], {
+          input: JSON.stringify(state),
+          encoding: 'utf8',
+          env: { ...process.env, TOLD: 'in {{bundle}}' },
+        });
+      const { status, stdout, stderr } = told(wrapper);
+      expect({ status, stdout, stderr }).toEqual({
+        status: 3,
+        stdout: `--pid=42 ${folder}/rootfs noted in ${folder}\n`,
+        stderr: '',
+      });
+      expect(told('containerd')).toMatchObject({ status, stdout });
+    });
 
     it('tells its version as containerd does', () => {
       const shape = /^containerd \S+ \d+\.\d+\.\d+\S*( \S+)?\n$/;

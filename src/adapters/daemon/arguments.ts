@@ -4,6 +4,8 @@ import { Command, InvalidArgumentError } from 'commander';
 export type Invocation =
   | ({ readonly kind: 'serve' } & Given)
   | { readonly kind: 'config-default' }
+  /** A command of containerd's, for hooks in its clients' specifications. @see runOciHook */
+  | { readonly kind: 'oci-hook'; readonly words: readonly string[] }
   /** All of the configuration as it would be used, or only what was set. */
   | ({ readonly kind: 'config-dump' | 'config-migrate' } & Given);
 
@@ -122,6 +124,17 @@ export const parseArguments = (argv: readonly string[], { name, version, revisio
     .action(() => {
       invocation = { kind: 'config-migrate', ...given() };
     });
+  if (name === 'containerd') {
+    program
+      .command('oci-hook')
+      .description(
+        'run a command for an OCI hook, with what is told of the container in its words: {{id}}, {{rootfs}}',
+      )
+      .argument('<command...>', 'after --')
+      .action((words: readonly string[]) => {
+        invocation = { kind: 'oci-hook', words };
+      });
+  }
   program.parse([...argv], { from: 'user' });
   if (invocation === undefined) throw new Error('the command line asked for nothing');
   return invocation;

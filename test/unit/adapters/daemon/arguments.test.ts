@@ -27,6 +27,13 @@ describe('the command line of the daemon', () => {
   ])('knows the level %s', (word, level) => {
     expect(asked('-l', word)).toMatchObject({ overrides: { 'log.level': level } });
   });
+  it('runs a command for a hook, where it is called containerd', () => {
+    const words = ['oci-hook', '--', '/bin/ps', '--pid', '{{pid}}'];
+    expect(parseArguments(words, { ...program, name: 'containerd' })).toEqual({
+      kind: 'oci-hook',
+      words: ['/bin/ps', '--pid', '{{pid}}'],
+    });
+  });
   it('prints configurations, with flags before and after', () => {
     expect(asked('config', 'default')).toEqual({ kind: 'config-default' });
     const given = { configPath: '/c', overrides: { root: '/r' } };
