@@ -27,6 +27,7 @@ import {
 import { startOurs } from './rig/ours.ts';
 import { unsynced, withScratch } from './rig/scratch.ts';
 import { median } from './rig/statistics.ts';
+import { appendsBesideUnlinking } from './rig/unlinking.ts';
 
 const namespace = 'bench';
 const writers = 8;
@@ -231,6 +232,22 @@ const besideManyRecords = async (
   ];
 };
 
+/** The same of a bare program on the same disk: the longest of its appends, while as many files are removed and before. */
+const bareDisk = async (disk: string, files: number, rounds: number): Promise<readonly Figure[]> => {
+  const meanwhile: number[] = [];
+  const alone: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const appends = await appendsBesideUnlinking(disk, files);
+    meanwhile.push(Math.max(...appends.meanwhile));
+    alone.push(Math.max(...appends.alone));
+  }
+  const detail = `rm -r of ${files} files`;
+  return [
+    { name: 'floor: longest append of a bare program beside it', detail, unit: 'ms', ours: meanwhile },
+    { name: 'floor: longest append of a bare program alone', unit: 'ms', ours: alone },
+  ];
+};
+
 /** Blobs that each run of {@link byEdges} frees, 9 of an image. */
 const imagesFreed = 112;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
@@ -313,8 +330,9 @@ export const main: Bench = (args) => {
       reports.push({ title: 'Garbage, in turns', figures });
     }
     if (records > 0) {
-      const figures = [...(await besideManyRecords(disk, records, Math.max(blobs, 1000), rounds))];
-      reports.push({ title: 'Writes meanwhile', figures });
+      const figures = await besideManyRecords(disk, records, Math.max(blobs, 1000), rounds);
+      const bare = await bareDisk(disk, Math.max(blobs, 1000), rounds);
+      reports.push({ title: 'Writes meanwhile', figures: [...figures, ...bare] });
     }
     if (edges.some((one) => one > 0)) reports.push(await byManyEdges(disk, edges, rounds));
     return reports;
