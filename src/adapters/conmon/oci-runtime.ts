@@ -1,15 +1,13 @@
-import { closeSync, constants, openSync, readSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, delimiter, isAbsolute, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { isRejection, Rejection } from '../../domain/rejection.ts';
 import type { TaskKey } from '../../engine/ports/task-key.ts';
-import { hasCode } from '../syscalls/error.ts';
 import { isExecutable } from '../syscalls/executable.ts';
 import type { TaskRecord } from './bundle.ts';
 import { commandEnvironment, runCommand } from './command.ts';
 import type { ControlGroup } from './control-group.ts';
+import { passFifo } from './exec-fifo.ts';
 import type { ConmonTimeouts } from './options.ts';
 import { startFailure } from './start-failure.ts';
 
@@ -27,43 +25,6 @@ export const globalArguments = (root: string): readonly string[] => ['--root', r
 
 const State = z.object({ status: z.enum(['creating', 'created', 'running', 'paused', 'stopped']) });
 const Pids = z.array(z.number().int());
-
-/** How long the process has to answer, in milliseconds, and between two looks. */
-const fifoPatience = { total: 200, look: 1 };
-
-/** Reads the word of a process that waits to run. @returns whether it had one to say */
-const passFifo = async (path: string): Promise<boolean> => {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return false;
-    throw error;
-  }
-  try {
-    const word = Buffer.alloc(1);
-    for (const until = performance.now() + fifoPatience.total; performance.now() < until; ) {
-      if (readNow(fd, word) > 0) {
-        rmSync(path, { force: true });
-        return true;
-      }
-      await sleep(fifoPatience.look);
-    }
-    return false;
-  } finally {
-    closeSync(fd);
-  }
-};
-
-/** @returns how much there was; 0 also while nobody has opened the other end, or has not written yet */
-const readNow = (fd: number, into: Buffer): number => {
-  try {
-    return readSync(fd, into);
-  } catch (error) {
-    if (hasCode(error, 'EAGAIN')) return 0;
-    throw error;
-  }
-};
 
 /** An OCI runtime, called for one task. */
 export class OciRuntime {
@@ -90,12 +51,14 @@ export class OciRuntime {
    * Lets the created process run. @throws StartFailure, Rejection `deadline-exceeded`
    *
    * runc's own process waits in open(2) of a fifo for somebody who reads it (libcontainer, `exec.fifo` in the container's
-   * state); `runc start` does nothing else. Doing it here saves a process. Where there is no such fifo, or it does not
-   * answer, and for any other OCI runtime, its own command does it.
+   * state); `runc start` does nothing else. Doing it here saves a process. Where there is no such fifo, or
+   * nobody who waits, and for any other OCI runtime, its own command does it, or says why not.
    */
   async start(): Promise<void> {
-    if (this.#isRunc && (await passFifo(join(this.stateDirectory, 'exec.fifo')))) return;
+    const fifo = join(this.stateDirectory, 'exec.fifo');
+    const isWaiting = async () => (await this.status()) === 'created';
     try {
+      if (this.#isRunc && (await passFifo(fifo, isWaiting, this.#timeouts.create))) return;
       await this.#run(['start', this.#id], this.#timeouts.create);
     } catch (error) {
       if (isRejection(error) && error.code === 'unavailable') throw startFailure(error.message);
