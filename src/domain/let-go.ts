@@ -17,3 +17,7 @@ export const thingsOf = ({ type, data, subject }: Fact<DomainEvent>): readonly S
   type === 'blobs-collected'
     ? data.blobs.map(({ digest }) => blobSubject(data.namespace, digest))
     : [subject];
+
+/** The one of some things that an event is about, or its own subject where it is about none of them. */
+export const thingAmong = (fact: Fact<DomainEvent>, subjects: ReadonlySet<Subject> | undefined): Subject =>
+  thingsOf(fact).find((one) => subjects?.has(one)) ?? fact.subject;

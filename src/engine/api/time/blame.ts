@@ -1,8 +1,7 @@
 import type { Subject } from '../../../domain/envelope.ts';
-import type { Fact } from '../../../domain/event.ts';
-import { thingsOf } from '../../../domain/let-go.ts';
+import { thingAmong } from '../../../domain/let-go.ts';
 import { Rejection } from '../../../domain/rejection.ts';
-import type { DomainEvent, World } from '../../../domain/world.ts';
+import type { World } from '../../../domain/world.ts';
 import { blame as blamed, isWithin, traceFrom } from '../../../projections/blame.ts';
 import { stateOf } from '../../../projections/changes.ts';
 import type { Blame, BlameQuery } from '../../ports/time-api.ts';
@@ -38,17 +37,13 @@ export const blame = async (engine: Engine, query: BlameQuery): Promise<Blame> =
   };
 };
 
-/** What one of the things is called in an event about it. */
-const calledIn = (event: Fact<DomainEvent>, subjects: ReadonlySet<Subject>): Subject =>
-  thingsOf(event).find((one) => subjects.has(one)) ?? event.subject;
-
 /** The refusal for a thing that the log knows, and that is not there: it names where to look instead. */
 const gone = async (engine: Engine, subjects: ReadonlySet<Subject>, world: World): Promise<Rejection> => {
   const where = { subjects: [...subjects] };
   for await (const last of factsOf(engine, { to: world.position, where, backward: true })) {
     return new Rejection(
       'not-found',
-      `${calledIn(last, subjects)} is not there at position ${world.position}; its last event is ${last.type} at position ` +
+      `${thingAmong(last, subjects)} is not there at position ${world.position}; its last event is ${last.type} at position ` +
         `${last.position}: ask for the state before it with --at ${last.position}`,
     );
   }

@@ -1,7 +1,7 @@
 import type { Subject } from '../../../domain/envelope.ts';
 import type { Fact } from '../../../domain/event.ts';
 import { type Position, position } from '../../../domain/identity.ts';
-import { thingsOf } from '../../../domain/let-go.ts';
+import { thingAmong, thingsOf } from '../../../domain/let-go.ts';
 import { Rejection } from '../../../domain/rejection.ts';
 import type { DomainEvent, World } from '../../../domain/world.ts';
 import { eventsChanging } from '../../../projections/blame.ts';
@@ -122,10 +122,6 @@ async function* backward(walk: Walk): AsyncGenerator<Step> {
   }
 }
 
-/** Which of the things an event is about, before any other that it is about. */
-const aboutIn = (fact: Fact<DomainEvent>, subjects: ReadonlySet<Subject> | undefined): Subject =>
-  thingsOf(fact).find((one) => subjects?.has(one)) ?? fact.subject;
-
 const stepOf = (
   before: World,
   after: World,
@@ -134,6 +130,6 @@ const stepOf = (
 ): Step => ({
   event: told(fact),
   // Where only the events of some things are folded, the world's own count of events is not that of the log.
-  state: { ...stateIn(after, subjects, aboutIn(fact, subjects)), at: position(fact.position + 1n) },
+  state: { ...stateIn(after, subjects, thingAmong(fact, subjects)), at: position(fact.position + 1n) },
   changes: changesOf(before, after, subjects, fact),
 });
